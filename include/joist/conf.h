@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * What an engine is told: listeners, routes, pools, limits. Plain data, no file, no text format.
+ *
+ * Owner:  the caller. joist_engine_create() and joist_engine_swap() copy what they keep, so that
+ *         everything here may be freed as soon as they return.
+ * Strings are NUL-terminated UTF-8; NULL means "not given". Arrays are pointer and count.
+ * A zeroed struct is not a default: start from joist_conf_init() and the joist_*_init() of a part.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/** Where a part was written, for messages: file may be NULL, lines and columns count from 1. */
+struct joist_pos {
+    const char *file;
+    unsigned line;
+    unsigned column;
+};
+
+struct joist_pair {
+    const char *name;
+    const char *value;
+};
+
+/** 0 means "no limit", except for header_count and header_bytes, which are always limited.
+ *  Of a route's own limits body_bytes alone counts: the others are decided before there is one. */
+struct joist_limits_conf {
+    uint32_t header_bytes; /* request head: 431 */
+    uint32_t header_count; /* fields: 431 */
+    uint32_t uri_bytes;    /* request target: 414 */
+    uint64_t body_bytes;   /* request body: 413 */
+    uint32_t conns_per_ip; /* open connections of one IPv4 address or IPv6 /64: accept closes */
+    uint32_t conns_max;    /* open client connections of the engine: accept refused (closed) */
+};
+
+/** Milliseconds; 0 means "for ever". Of a route's own, header_ms and both keepalives do not count:
+ *  they belong to connections, which serve many routes. */
+struct joist_timeouts_conf {
+    uint64_t header_ms;            /* from the first byte (or the accept) to the whole head: 408 */
+    uint64_t body_idle_ms;         /* without progress of a body in either direction: 408, or cut */
+    uint64_t keepalive_ms;         /* idle between requests: closed without a word */
+    uint64_t upstream_connect_ms;  /* 504 */
+    uint64_t upstream_response_ms; /* from the request's last byte to the response head: 504 */
+    uint64_t upstream_idle_ms;     /* without progress of a response body: the client is cut */
+    uint64_t upstream_keepalive_ms; /* idle connections to origins are closed after this */
+};
+
+/** What a drain does with WebSockets and other tunnels. */
+enum joist_tunnel_policy {
+    JOIST_TUNNEL_KEEP, /* they live until the drain's deadline */
+    JOIST_TUNNEL_CUT,  /* closed at once */
+};
+
+struct joist_listener_conf {
+    const char *name; /* for logs; NULL: the bind text */
+    const char *bind; /* ":8080" both families, "127.0.0.1:80", "[::1]:80", "unix:/run/x.sock" */
+    bool reuse_fds;   /* `fds` hold listening sockets, made by somebody else */
+    const int *fds;   /* lent until destroy, which leaves them open; one per reactor, or else all
+                         reactors accept from the first */
+    size_t fds_n;
+    struct joist_pos pos;
+};
+
+struct joist_target_conf {
+    const char *url; /* "http://host:port", "unix:/run/app.sock" */
+    uint32_t weight; /* 1..65535 */
+    struct joist_pos pos;
+};
+
+enum joist_strategy {
+    JOIST_STRATEGY_SINGLE,      /* always the first target */
+    JOIST_STRATEGY_ROUND_ROBIN, /* smooth weighted */
+};
+
+struct joist_pool_conf {
+    const char *name; /* unique */
+    enum joist_strategy strategy;
+    const struct joist_target_conf *targets;
+    size_t targets_n;
+    uint32_t idle_max; /* idle connections kept per target and reactor */
+    struct joist_pos pos;
+};
+
+enum joist_handler_kind {
+    JOIST_HANDLER_NONE,
+    JOIST_HANDLER_STATIC,
+    JOIST_HANDLER_PROXY,
+    JOIST_HANDLER_RESPOND,
+    JOIST_HANDLER_REDIRECT,
+};
+
+struct joist_error_page_conf {
+    uint16_t status;  /* 400..599 */
+    const char *path; /* file below the root */
+};
+
+struct joist_static_conf {
+    const char *root;         /* folder; a missing one is a warning and answers 404 */
+    const char *const *index; /* file names tried for a folder; default index.html */
+    size_t index_n;
+    const char *const *try_files; /* in order: "$path", "$path.html", "$path/", "/index.html",
+                                     "=404"; none: just the path */
+    size_t try_files_n;
+    const struct joist_error_page_conf *error_pages;
+    size_t error_pages_n;
+    const char *cache_control; /* added to 200 and 304 if given */
+    bool listing;              /* folders without an index show their entries */
+    bool precompressed;        /* .zst .br .gz siblings are served to those who accept them */
+    bool dotfiles; /* names that start with '.' are served (but ".well-known" always is) */
+};
+
+struct joist_proxy_conf {
+    const char *pool;      /* name of a pool */
+    const char *path_base; /* put before the path: of an origin "http://host/base"; NULL none */
+    const char *host;      /* Host sent to the origin; NULL: the client's */
+};
+
+struct joist_respond_conf {
+    uint16_t status;  /* 200..599 */
+    const char *body; /* may be NULL */
+    size_t body_n;
+    const char *content_type; /* default "text/plain; charset=utf-8" */
+};
+
+struct joist_redirect_conf {
+    const char *to;  /* "https://example.com$uri": $uri is path and query, $path, $query, $host */
+    uint16_t status; /* 301, 302, 303, 307, 308 */
+};
+
+enum joist_path_kind {
+    JOIST_PATH_ANY,
+    JOIST_PATH_PREFIX, /* on a segment boundary: "/api" takes /api and /api/x, not /apis */
+    JOIST_PATH_EXACT,
+};
+
+/** One route. The most specific one wins, in this order: host (exact, one-label wildcard, any),
+ *  path (exact, longest prefix, any), number of method and header conditions, order. */
+struct joist_route_conf {
+    const char *name;         /* for logs, best unique; NULL: made from host and path */
+    const char *const *hosts; /* "example.com", "*.example.com"; none: any host */
+    size_t hosts_n;
+    enum joist_path_kind path_kind;
+    const char *path;           /* starts with '/', normalized */
+    const char *const *methods; /* none: all */
+    size_t methods_n;
+    const struct joist_pair *headers; /* all must be there with that value; value "*": any value */
+    size_t headers_n;
+    bool strip_prefix;                         /* the handler sees the path without `path` */
+    const struct joist_pair *response_headers; /* set on every response; value "" removes */
+    size_t response_headers_n;
+    const struct joist_limits_conf *limits;     /* NULL: the engine's */
+    const struct joist_timeouts_conf *timeouts; /* NULL: the engine's */
+    enum joist_handler_kind kind;
+    union {
+        struct joist_static_conf files;
+        struct joist_proxy_conf proxy;
+        struct joist_respond_conf respond;
+        struct joist_redirect_conf redirect;
+    } handler;
+    struct joist_pos pos;
+};
+
+enum joist_log_level {
+    JOIST_LOG_DEBUG,
+    JOIST_LOG_INFO,
+    JOIST_LOG_WARN,
+    JOIST_LOG_ERROR,
+};
+
+/** Text in a log callback: not NUL-terminated; lives until the callback returns. Absent: p is NULL.
+ */
+struct joist_text {
+    const char *p;
+    size_t n;
+};
+
+/** One finished request. Its texts may hold any byte that HTTP allows. */
+struct joist_access {
+    int64_t time_us;         /* wall clock at the end of the request, Unix epoch */
+    uint64_t duration_ns;    /* complete head until at most 64 KiB of the response wait */
+    uint64_t upstream_ns;    /* request handed to the origin until its response head; 0 if none */
+    uint64_t request_bytes;  /* body */
+    uint64_t response_bytes; /* body, as sent */
+    uint16_t status;         /* sent to the client; 499: the client left before */
+    uint16_t client_port;
+    uint16_t remote_port;
+    uint16_t port; /* of the listener */
+    bool tls;
+    bool aborted; /* the response was cut */
+    int why;      /* JOIST_E_* of a failure, else 0 */
+    struct joist_text method, host, path, query, proto, scheme;
+    struct joist_text request_id, user_agent, referer, request_type, response_type;
+    struct joist_text client_addr; /* after trusted_proxies */
+    struct joist_text remote_addr; /* the connection's peer */
+    struct joist_text service;     /* the route's name */
+    struct joist_text target;      /* the origin's address, or empty */
+};
+
+struct joist_log_event {
+    int64_t time_us;
+    enum joist_log_level level;
+    const char *name;       /* event name, e.g. "UPSTREAM_FAILED"; static storage */
+    struct joist_text text; /* key=value pairs; no secrets */
+};
+
+/** Called on the engine's log thread, one call at a time; may block (then lines are dropped and
+ *  counted, requests never wait). `more` is false for the last of a batch: flush then. */
+typedef void joist_access_f(void *ctx, const struct joist_access *a, bool more);
+typedef void joist_log_f(void *ctx, const struct joist_log_event *e, bool more);
+
+struct joist_log_conf {
+    enum joist_log_level level;
+    joist_log_f *on_event;     /* NULL: no events */
+    joist_access_f *on_access; /* NULL: no access log, and nothing is collected for one */
+    void *ctx;                 /* of both; must outlive the engine */
+};
+
+struct joist_conf {
+    unsigned threads;  /* reactors; 0: one per CPU the process may use */
+    uint64_t drain_ms; /* for who calls joist_engine_drain(): the engine itself does not look */
+    enum joist_tunnel_policy tunnels;
+    const char *server_header; /* Server: value; "" sends none; default "joist" */
+    bool via;                  /* add Via to forwarded messages */
+    /* CIDRs whose X-Forwarded-* and X-Request-Id are believed */
+    const char *const *trusted_proxies;
+    size_t trusted_proxies_n;
+    struct joist_limits_conf limits;
+    struct joist_timeouts_conf timeouts;
+    struct joist_log_conf log;
+    const struct joist_listener_conf *listeners;
+    size_t listeners_n;
+    const struct joist_pool_conf *pools;
+    size_t pools_n;
+    const struct joist_route_conf *routes;
+    size_t routes_n;
+};
+
+/** Everything at its default: the figures of the reference page. */
+void joist_conf_init(struct joist_conf *conf);
+void joist_static_conf_init(struct joist_static_conf *conf);
+void joist_pool_conf_init(struct joist_pool_conf *conf);
+void joist_route_conf_init(struct joist_route_conf *conf);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
