@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * Every limit that is not a matter of grammar: a unit and a reason each. What users may change has
+ * its default here and its key in the configuration.
+ */
+
+/* -- configurable: defaults -- */
+#define JST_HEADER_BYTES_DEFAULT         65536u /* what Apache and Node allow in all, or more */
+#define JST_HEADER_COUNT_DEFAULT         100u   /* Apache's default */
+#define JST_URI_BYTES_DEFAULT            8192u  /* RFC 9110 4.1 asks for 8000 at least */
+#define JST_BODY_BYTES_DEFAULT           (1024ull * 1024 * 1024)
+#define JST_CONNS_PER_IP_DEFAULT         1024u
+#define JST_CONNS_MAX_DEFAULT            0u /* the process's descriptor limit bounds it */
+#define JST_DRAIN_MS_DEFAULT             30000u
+#define JST_HEADER_MS_DEFAULT            10000u
+#define JST_BODY_IDLE_MS_DEFAULT         60000u
+#define JST_KEEPALIVE_MS_DEFAULT         75000u /* nginx's default; browsers expect a minute */
+#define JST_UPSTREAM_CONNECT_MS_DEFAULT  5000u
+#define JST_UPSTREAM_RESPONSE_MS_DEFAULT 60000u
+#define JST_UPSTREAM_IDLE_MS_DEFAULT     60000u
+/* Below the 5 s after which Node's http server closes idle connections by default. */
+#define JST_UPSTREAM_KEEPALIVE_MS_DEFAULT 4000u
+#define JST_UPSTREAM_IDLE_CONNS_DEFAULT   128u /* a target and reactor */
+
+/* -- configurable: what may be set -- */
+#define JST_HEADER_BYTES_MIN 512u
+#define JST_HEADER_BYTES_MAX (1024u * 1024)
+#define JST_HEADER_COUNT_MAX 1000u
+#define JST_THREADS_MAX      256u
+
+/* -- fixed -- */
+/* Credit of one stream and direction: bytes that may be under way between its two sockets. The
+ * size of one read, so that big bodies move in big steps. */
+#define JST_STREAM_WINDOW_BYTES 262144u
+/* What one read for a request head takes: it bounds the pipelined requests behind the current one.
+ */
+#define JST_HEAD_READ_BYTES 16384u
+/* A response that is complete counts as done when no more than this waits for the client. */
+#define JST_RESPONSE_TAIL_BYTES 65536u
+/* A body must move by so many bytes within body_idle to count as progress: a byte at a time is no
+ * transfer but an attack. The last bytes of a body count too. */
+#define JST_PROGRESS_BYTES 256u
+/* Pieces up to this are copied behind a head instead of keeping a read buffer busy. */
+#define JST_COPY_BYTES_MAX 4096u
+/* Output of this size is written at once, while its bytes are in the CPU's cache. */
+#define JST_WRITE_NOW_BYTES 32768u
+/* After an error response: how much of the rest of the request is read and thrown away, and how
+ * long, so that the client can read the response before the reset (RFC 9112 9.6). */
+#define JST_LINGER_BYTES_MAX (1024u * 1024)
+#define JST_LINGER_MS        2000u
+/* A response that came before the request's end: how much more body is read before we close. */
+#define JST_DISCARD_BYTES_MAX (256u * 1024)
+/* Header fields of a response from an origin, and the bytes of its head. */
+#define JST_RESPONSE_FIELDS_MAX     256u
+#define JST_RESPONSE_HEAD_BYTES_MAX (256u * 1024)
+/* Trailer sections, both directions. */
+#define JST_TRAILER_BYTES_MAX  8192u
+#define JST_TRAILER_FIELDS_MAX 32u
+/* Interim (1xx) responses an origin may send before the final one. */
+#define JST_INTERIM_MAX 16u
+/* Wait for an origin's 100 (Continue) before sending the body without it (RFC 9110 10.1.1). */
+#define JST_CONTINUE_WAIT_MS 1000u
+/* Sockets taken from one accept queue before others get their turn. */
+#define JST_ACCEPT_BATCH 64
+/* Stop accepting for so long when descriptors or memory are out. */
+#define JST_ACCEPT_PAUSE_MS 100u
+/* Events of one epoll_wait, and tasks run after one event. */
+#define JST_LOOP_EVENTS_MAX 256
+#define JST_LOOP_TASKS_MAX  64
+/* Pieces in one writev; Linux's IOV_MAX is 1024. */
+#define JST_WRITE_PIECES_MAX 64
+/* Bytes that one connection may write before others get their turn. */
+#define JST_WRITE_BATCH_BYTES (4u * 1024 * 1024)
+/* Listening sockets' queue; the kernel cuts it to net.core.somaxconn. */
+#define JST_LISTEN_BACKLOG 4096

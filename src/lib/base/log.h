@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * Log events: named once here, written through whoever embeds us.
+ *
+ * Threads: a jst_log belongs to one thread (a reactor has its own; it ends in a ring).
+ * Limits:  a line is at most JST_LOG_LINE_BYTES; each event at most so many lines a second as its
+ *          entry says, the rest is counted and told with the next line of that event.
+ */
+#include "base/base.h"
+
+#include <joist/conf.h>
+
+#define JST_LOG_LINE_BYTES 1024
+
+/* name, lines a second (0: no limit), what it means */
+#define JST_EVENT_MAP(X)                                                                           \
+    X(LISTENING, 0, "a listener is bound")                                                         \
+    X(ACCEPT_FAILED, 1, "a connection could not be accepted; accepting pauses")                    \
+    X(CONNS_LIMIT, 1, "a connection was refused by conns_max or conns_per_ip")                     \
+    X(BAD_REQUEST, 10, "a request was refused as malformed")                                       \
+    X(BAD_RESPONSE, 10, "an origin's response was refused as malformed")                           \
+    X(UPSTREAM_FAILED, 10, "an exchange with an origin failed")                                    \
+    X(UPSTREAM_RESOLVED, 10, "an origin's name resolves again")                                    \
+    X(ROOT_MISSING, 10, "the folder of a static site cannot be opened")                            \
+    X(FILE_UNREADABLE, 10, "a file is there but cannot be read")                                   \
+    X(FILE_CHANGED, 10, "a file shrank while it was being sent; the response was cut")             \
+    X(OUT_OF_MEMORY, 1, "an allocation failed; the request was refused")                           \
+    X(LOG_DROPPED, 0, "lines were lost because they came faster than they could be written")       \
+    X(SWAPPED, 0, "a new configuration is current")                                                \
+    X(DRAINING, 0, "no new connections are accepted")                                              \
+    X(DRAINED, 0, "the drain is over")
+
+enum jst_event {
+#define X(name, rate, text) JST_EVENT_##name,
+    JST_EVENT_MAP(X)
+#undef X
+        JST_EVENTS_
+};
+
+struct jst_log {
+    enum joist_log_level level; /* lines below are not even formatted */
+    void (*write)(struct jst_log *log, enum joist_log_level level, enum jst_event event,
+                  struct jst_slice text);
+};
+
+const char *jst_event_name(enum jst_event event);
+unsigned jst_event_rate(enum jst_event event);
+
+/** Format and write; `log` NULL or a level below its own: nothing. */
+void jst_log_write(struct jst_log *log, enum joist_log_level level, enum jst_event event,
+                   const char *fmt, ...) JST_PRINTF(4, 5);
+
+/* Arguments are evaluated only if the level is on. Text is "key=value key=value", no secrets. */
+#define JST_LOG(log, LEVEL, EVENT, ...)                                                            \
+    do {                                                                                           \
+        if ((log) != NULL && (log)->level <= JOIST_LOG_##LEVEL) {                                  \
+            jst_log_write((log), JOIST_LOG_##LEVEL, JST_EVENT_##EVENT, __VA_ARGS__);               \
+        }                                                                                          \
+    } while (0)
