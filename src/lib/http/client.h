@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * Asking an origin: the interface between upstream/ and handlers on one side and the protocols'
+ * client halves on the other. No sockets here.
+ *
+ * Flow:    handler fills a call -> jst_upstream_call() (upstream/) takes or opens a client ->
+ *          client->ops->start() -> call->request takes the body, call->on_response gets the answer.
+ * Owner:   the caller owns the call (it lives in the stream's arena) and may forget it after the
+ *          response's end or abort, or after cancelling; a tunnel's after both directions' ends.
+ * Threads: the reactor's.
+ */
+#include "base/list.h"
+#include "http/stream.h"
+
+struct jst_client;
+
+/** One request to an origin. */
+struct jst_call {
+    /* set by the caller before the start; borrowed for the call's life (a retry prints them again)
+     */
+    const struct jst_head *req;    /* what to send */
+    struct jst_sink *on_response;  /* gets interim heads, head, data, end or abort */
+    struct jst_source *on_request; /* gets resume(credit) when the client wants request body, and
+                                      cancel if it wants none any more (the response goes on) */
+    const struct joist_timeouts_conf *timeouts;
+    struct jst_slice extra;     /* header lines printed behind req's fields, each with CRLF */
+    struct jst_slice host;      /* value for Host */
+    struct jst_slice path;      /* request target: path (already encoded) */
+    struct jst_slice path_base; /* put before `path` */
+    struct jst_slice query;     /* p NULL: none */
+    bool upgrade;               /* ask to switch to req->upgrade_to */
+    /* set by the client at start() */
+    struct jst_sink request; /* data, end, abort of the request's body (abort cancels all). A call
+                                without a body gets neither, but after 101: then it is a tunnel */
+    struct jst_source response; /* resume(credit) for the response's body; cancel ends the call */
+    struct jst_client *client;  /* private to the protocol; NULL when the call is over */
+    size_t credit;              /* private to the protocol: response bytes that may be given */
+    /* facts, kept by the client: what a retry is decided by */
+    bool reused;     /* went out on a connection that had served before */
+    bool asked_body; /* on_request was resumed */
+    bool sent_body;  /* body bytes were handed to the connection */
+    bool ended;      /* the end of the request's body was given */
+    bool got_bytes;  /* something of a response came */
+    bool connected;
+    const char *detail; /* what was wrong with the response; static, for logs; or NULL */
+    /* private to upstream/ */
+    struct jst_upool *upool;
+    struct jst_task task;
+    int why;
+    uint32_t target;
+    uint32_t tries;
+    uint32_t addr;
+};
+
+/** One connection to an origin that can take a call (h1: one at a time). */
+struct jst_client_ops {
+    /** Begin a call. Never fails here: an error comes as on_response->abort(), posted. */
+    void (*start)(struct jst_client *c, struct jst_call *call);
+    /** Close when idle now, or as soon as the current call ends. */
+    void (*retire)(struct jst_client *c);
+    /** Close now; a call under way is aborted with `why`. */
+    void (*cut)(struct jst_client *c, int why);
+    /** Is it surely usable right now (checks the socket; costs a system call)? */
+    bool (*probe)(struct jst_client *c);
+};
+
+/** What a client tells the pool that holds it. Never inside start() or open. */
+struct jst_client_events {
+    /** The call is over and another may be started. Comes before the response's `end`. */
+    void (*on_idle)(struct jst_client *c, void *ctx);
+    /** It is going away (closed by the origin, an error, cancelled, retired); `why` is 0 or
+     *  JOIST_E_*. The pool must not touch it after this. */
+    void (*on_gone)(struct jst_client *c, void *ctx, int why);
+    /** `call` has failed and its client is gone. True: the pool has started it again elsewhere;
+     *  false: the caller is told. */
+    bool (*on_lost)(void *ctx, struct jst_call *call, int why);
+};
+
+struct jst_client {
+    const struct jst_client_ops *ops;
+    const struct jst_client_events *ev; /* the pool's */
+    void *ev_ctx;                       /* the pool's: its target */
+    struct jst_list pool_link;          /* the pool's */
+    bool pool_idle;                     /* the pool's */
+};
+
+/** Opens connections of one protocol: the engine plugs h1 (later h2, h3) into upstream/. A call may
+ *  be started at once; that the connect fails is that call's error. Returns 0, or what hindered
+ *  even the attempt: JOIST_E_NOMEM, NOFILE, REFUSED, UNREACH. Times in ms, 0: for ever. */
+typedef int jst_client_open_f(struct jst_client **out, struct jst_local *local,
+                              const struct jst_addr *to, uint64_t connect_ms, uint64_t keepalive_ms,
+                              const struct jst_client_events *ev, void *ev_ctx);
