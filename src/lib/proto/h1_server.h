@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * HTTP/1.1, the client's side: a connection's requests, one after the other (RFC 9112).
+ *
+ * Job:     read heads, turn bodies into data under credit, print responses, keep or close.
+ * Not:     no routing, no handlers: the service that it is given decides what a request means.
+ * Flow:    accept -> jst_h1_server_open() -> on_readable -> parse -> svc->on_request() -> response
+ *          sink -> conn->out -> svc->on_done() -> the next request, or on_gone.
+ * Owner:   frees itself after the connection is closed; on_gone is its last word.
+ * Threads: the reactor's.
+ * Limits:  struct jst_h1_conf; body limits come from the service with each stream.
+ * Start:   h1_read.c: jst_h1_pump(), then h1_exchange.c: begin(), h1_response.c: response_head().
+ */
+#include "base/list.h"
+#include "http/stream.h"
+#include "wire/conn.h"
+
+struct jst_h1_server;
+
+/** What a reactor's connections obey; may be changed between turns (a swap), stays in place. */
+struct jst_h1_conf {
+    struct joist_limits_conf limits;
+    struct joist_timeouts_conf timeouts;
+    struct jst_slice server_line; /* "Server: joist\r\n", or empty */
+};
+
+struct jst_h1_owner {
+    struct jst_service *svc;
+    const struct jst_h1_conf *conf;
+    struct jst_local *local;
+    struct jst_list *conns; /* the connection links itself here */
+    void (*on_gone)(struct jst_h1_owner *owner, const struct jst_peer *peer);
+};
+
+/** Take over an accepted socket. `peer` is copied; `owner` is borrowed until on_gone.
+ *  JOIST_E_NOMEM, JOIST_E_LIMIT: then no callback comes and the descriptor stays the caller's. */
+int jst_h1_server_open(struct jst_h1_owner *owner, int fd, const struct jst_peer *peer);
+
+/** For each connection of owner->conns: close if idle, else after the current response. */
+void jst_h1_server_drain_all(struct jst_list *conns);
+
+/** Cut all. */
+void jst_h1_server_close_all(struct jst_list *conns);
+
+/** Cut tunnels (see enum joist_tunnel_policy). */
+void jst_h1_server_close_tunnels(struct jst_list *conns);
