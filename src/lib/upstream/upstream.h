@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * Upstream pools: choose a target, reuse or open a connection, run a call on it.
+ *
+ * Job:     pools (immutable, in the snapshot), live targets (per reactor, by identity), idle
+ *          connections, retry after a kept connection was found closed.
+ * Not:     no protocol: connections are opened through jst_client_open_f.
+ * Flow:    engine: jst_pool_create() -> snapshot; each reactor: jst_upool_acquire() for each of the
+ *          snapshot's pools -> jst_upstream_call() by the proxy handler -> client -> events.
+ * Owner:   the snapshot owns jst_pool; a reactor owns its jst_upstreams and in it the live targets,
+ *          which stay as long as some acquired pool names them (identity: scheme, host, port), so
+ *          connections survive a swap of configurations.
+ * Threads: jst_pool is immutable, but for the resolved addresses (one atomic pointer a target);
+ *          jst_upstreams belongs to its reactor.
+ */
+#include "http/client.h"
+
+#include <joist/conf.h>
+
+struct jst_pool;      /* immutable */
+struct jst_upstreams; /* a reactor's live side */
+struct jst_upool;     /* a reactor's live side of one pool, valid until it is released */
+
+/** Compile. Names are resolved here (blocking); an unresolvable target is kept without an address
+ *  and `on_unresolved` is told of it (may be NULL). JOIST_E_NOMEM, JOIST_E_INVAL (no URL). */
+int jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
+                    void (*on_unresolved)(void *ctx, const struct joist_target_conf *t), void *ctx);
+void jst_pool_destroy(struct jst_pool **take);
+
+/** Try to resolve targets that have no address yet (blocking; any thread but the reactors').
+ *  `on_resolved` (may be NULL) is told which have one now. Returns how many still have none. */
+int jst_pool_resolve_again(struct jst_pool *p,
+                           void (*on_resolved)(void *ctx, struct jst_slice name), void *ctx);
+
+/** Open connections through `open`. JOIST_E_NOMEM. */
+int jst_upstreams_create(struct jst_upstreams **out, struct jst_local *local,
+                         jst_client_open_f *open);
+
+/** All idle connections are closed, calls under way are cut (JOIST_E_CANCELED). The sockets close
+ *  at the end of the turn: one more must be run. Pools may be released before or after. */
+void jst_upstreams_destroy(struct jst_upstreams **take);
+
+/** Make the reactor's side of a pool: live targets are found by identity or made.
+ *  JOIST_E_NOMEM. Release when the snapshot's last request on this reactor is over. */
+int jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, const struct jst_pool *p,
+                      uint64_t keepalive_ms);
+void jst_upool_release(struct jst_upool **take);
+
+/** Close idle connections (drain). */
+void jst_upstreams_close_idle(struct jst_upstreams *u);
+
+/**
+ * Run `call` on a target of the pool. Errors come posted through call->on_response->abort():
+ * JOIST_E_UNAVAILABLE (no target has an address), JOIST_E_REFUSED, JOIST_E_UNREACH,
+ * JOIST_E_NOTFOUND (a Unix socket that is not there), JOIST_E_TIMEOUT (connect or response),
+ * JOIST_E_RESET, JOIST_E_CLOSED, JOIST_E_IO, JOIST_E_PROTO (malformed response), JOIST_E_NOFILE,
+ * JOIST_E_NOMEM. Unseen by the caller, the call is started again
+ *
+ * - on the next address of the target's name, when this one cannot be connected to;
+ * - once, on a fresh connection, when a kept one turns out closed before any byte of a response,
+ *   the method is idempotent (RFC 9110 9.2.2) and no body was sent. Other methods have a kept
+ *   connection probed before it is used.
+ *
+ * `*target` names the one chosen (lives as long as the pool); an empty call->host becomes its name.
+ */
+void jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target);
