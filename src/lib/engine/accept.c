@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+#include "engine/accept.h"
+
+#include "engine/engine_int.h"
+#include "sys/sock.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static bool
+admit(struct jst_reactor *r, const struct jst_peer *peer)
+{
+    struct joist_engine *e = r->engine;
+    const struct joist_limits_conf *limits = &r->h1.limits;
+    uint32_t open = __atomic_add_fetch(&e->conns_open, 1, __ATOMIC_RELAXED);
+
+    if ((limits->conns_max == 0 || open <= limits->conns_max) &&
+        jst_client_table_enter(e->clients, &peer->addr, limits->conns_per_ip) == JOIST_OK) {
+        return true;
+    }
+    (void)__atomic_sub_fetch(&e->conns_open, 1, __ATOMIC_RELAXED);
+    JST_STAT_ADD(&r->local, conns_refused, 1);
+    JST_STAT_ADD(&r->local, limit_conns, 1);
+    JST_LOG(&r->log->log, WARN, CONNS_LIMIT, "open=%u conns_max=%u conns_per_ip=%u", open - 1,
+            limits->conns_max, limits->conns_per_ip);
+    return false;
+}
+
+void
+jst_accept_dismiss(struct jst_reactor *r, const struct jst_peer *peer)
+{
+    jst_client_table_leave(r->engine->clients, &peer->addr);
+    (void)__atomic_sub_fetch(&r->engine->conns_open, 1, __ATOMIC_RELAXED);
+}
+
+static void
+take_conn(struct jst_reactor *r, const struct jst_listener *l, int fd, const struct jst_addr *from)
+{
+    struct jst_peer peer = {.addr = *from, .local_port = jst_addr_port(&l->addr)};
+
+    if (!admit(r, &peer)) {
+        close(fd);
+        return;
+    }
+    if (jst_h1_server_open(&r->owner, fd, &peer) < 0) {
+        JST_LOG(&r->log->log, ERROR, OUT_OF_MEMORY, "what=connection");
+        close(fd);
+        jst_accept_dismiss(r, &peer);
+    }
+}
+
+/* A shared socket is level-triggered: looking at it while nothing can be accepted would be all that
+ * the thread does. */
+static void
+watch_shared(struct jst_reactor *r, bool on)
+{
+    for (size_t i = 0; i < r->acceptors_n; i++) {
+        struct jst_acceptor *a = &r->acceptors[i];
+
+        if (!a->listener->shared) {
+            continue;
+        }
+        jst_io_remove(r->loop, &a->io);
+        if (on && jst_io_add_shared(r->loop, &a->io) < 0) {
+            jst_timer_set(r->loop, &r->accept_timer,
+                          jst_loop_now_ms(r->loop) + JST_ACCEPT_PAUSE_MS);
+        }
+    }
+}
+
+static void
+pause_accepting(struct jst_reactor *r, int why)
+{
+    JST_LOG(&r->log->log, ERROR, ACCEPT_FAILED, "err=\"%s\" pause_ms=%u", joist_error_text(why),
+            JST_ACCEPT_PAUSE_MS);
+    jst_timer_set(r->loop, &r->accept_timer, jst_loop_now_ms(r->loop) + JST_ACCEPT_PAUSE_MS);
+    watch_shared(r, false);
+}
+
+/* True if there may be more. */
+static bool
+accept_batch(struct jst_acceptor *a)
+{
+    struct jst_reactor *r = a->reactor;
+    struct jst_addr from;
+
+    for (int i = 0; i < JST_ACCEPT_BATCH; i++) {
+        int fd = jst_sock_accept(a->io.fd, &from);
+
+        if (fd == JOIST_E_AGAIN) {
+            return false;
+        }
+        if (fd == JOIST_E_RESET) {
+            continue;
+        }
+        if (fd < 0) {
+            pause_accepting(r, fd);
+            return false;
+        }
+        take_conn(r, a->listener, fd, &from);
+    }
+    return true;
+}
+
+static void
+accept_some(struct jst_acceptor *a)
+{
+    if (accept_batch(a) && !a->listener->shared) {
+        /* Edge-triggered: the rest would never be announced. */
+        jst_loop_post(a->reactor->loop, &a->task);
+    }
+}
+
+static void
+on_acceptable(struct jst_io *io, unsigned events)
+{
+    struct jst_acceptor *a = JST_CONTAINER(io, struct jst_acceptor, io);
+
+    (void)events;
+    if (a->reactor->accepting && a->reactor->accept_timer.deadline_ms == JST_NEVER) {
+        accept_some(a);
+    }
+}
+
+static void
+run_accept(struct jst_task *t)
+{
+    struct jst_acceptor *a = JST_CONTAINER(t, struct jst_acceptor, task);
+
+    if (a->reactor->accepting) {
+        accept_some(a);
+    }
+}
+
+void
+jst_accept_on_timer(struct jst_timer *t)
+{
+    struct jst_reactor *r = JST_CONTAINER(t, struct jst_reactor, accept_timer);
+
+    if (!r->accepting) {
+        return;
+    }
+    watch_shared(r, true);
+    for (size_t i = 0; i < r->acceptors_n; i++) {
+        accept_some(&r->acceptors[i]);
+    }
+}
+
+int
+jst_accept_init(struct jst_reactor *r, size_t number)
+{
+    struct joist_engine *e = r->engine;
+
+    r->acceptors = calloc(e->listeners_n + 1, sizeof(*r->acceptors));
+    if (r->acceptors == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    for (size_t i = 0; i < e->listeners_n; i++) {
+        struct jst_listener *l = &e->listeners[i];
+
+        r->acceptors[r->acceptors_n++] = (struct jst_acceptor){
+            .io = {l->fds[l->shared ? 0 : number % l->fds_n], on_acceptable},
+            .reactor = r,
+            .listener = l,
+            .task = {.run = run_accept},
+        };
+    }
+    return JOIST_OK;
+}
+
+int
+jst_accept_start(struct jst_reactor *r)
+{
+    for (size_t i = 0; i < r->acceptors_n; i++) {
+        struct jst_acceptor *a = &r->acceptors[i];
+        int rc =
+            a->listener->shared ? jst_io_add_shared(r->loop, &a->io) : jst_io_add(r->loop, &a->io);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    r->accepting = true;
+    return JOIST_OK;
+}
+
+/* `serve_queue`: who waits in the listening sockets' queues has been promised service; take them
+ * before the sockets go. */
+void
+jst_accept_stop(struct jst_reactor *r, bool serve_queue)
+{
+    if (!r->accepting) {
+        return;
+    }
+    for (size_t i = 0; i < r->acceptors_n; i++) {
+        for (int n = 0; serve_queue && n < JST_LISTEN_BACKLOG / JST_ACCEPT_BATCH; n++) {
+            if (!accept_batch(&r->acceptors[i])) {
+                break;
+            }
+        }
+        jst_task_cancel(r->loop, &r->acceptors[i].task);
+        jst_io_remove(r->loop, &r->acceptors[i].io);
+        if (!r->acceptors[i].listener->lent && !r->acceptors[i].listener->shared) {
+            (void)shutdown(r->acceptors[i].io.fd, SHUT_RD); /* newcomers are refused, not queued */
+        }
+    }
+    r->accepting = false;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "base/bounds.h"
+
+#include <joist/conf.h>
+#include <string.h>
+
+void
+joist_conf_init(struct joist_conf *conf)
+{
+    *conf = (struct joist_conf){
+        .drain_ms = JST_DRAIN_MS_DEFAULT,
+        .tunnels = JOIST_TUNNEL_KEEP,
+        .server_header = "joist",
+        .via = true,
+        .limits =
+            {
+                .header_bytes = JST_HEADER_BYTES_DEFAULT,
+                .header_count = JST_HEADER_COUNT_DEFAULT,
+                .uri_bytes = JST_URI_BYTES_DEFAULT,
+                .body_bytes = JST_BODY_BYTES_DEFAULT,
+                .conns_per_ip = JST_CONNS_PER_IP_DEFAULT,
+                .conns_max = JST_CONNS_MAX_DEFAULT,
+            },
+        .timeouts =
+            {
+                .header_ms = JST_HEADER_MS_DEFAULT,
+                .body_idle_ms = JST_BODY_IDLE_MS_DEFAULT,
+                .keepalive_ms = JST_KEEPALIVE_MS_DEFAULT,
+                .upstream_connect_ms = JST_UPSTREAM_CONNECT_MS_DEFAULT,
+                .upstream_response_ms = JST_UPSTREAM_RESPONSE_MS_DEFAULT,
+                .upstream_idle_ms = JST_UPSTREAM_IDLE_MS_DEFAULT,
+                .upstream_keepalive_ms = JST_UPSTREAM_KEEPALIVE_MS_DEFAULT,
+            },
+        .log = {.level = JOIST_LOG_INFO},
+    };
+}
+
+void
+joist_static_conf_init(struct joist_static_conf *conf)
+{
+    static const char *const index[] = {"index.html"};
+
+    *conf = (struct joist_static_conf){.index = index, .index_n = 1, .precompressed = true};
+}
+
+void
+joist_pool_conf_init(struct joist_pool_conf *conf)
+{
+    *conf = (struct joist_pool_conf){
+        .strategy = JOIST_STRATEGY_ROUND_ROBIN,
+        .idle_max = JST_UPSTREAM_IDLE_CONNS_DEFAULT,
+    };
+}
+
+void
+joist_route_conf_init(struct joist_route_conf *conf)
+{
+    *conf = (struct joist_route_conf){.path_kind = JOIST_PATH_ANY};
+}

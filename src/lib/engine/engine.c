@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: MIT
+#include "engine/engine_int.h"
+#include "sys/sock.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- creating ---- */
+
+static size_t
+count_threads(const struct joist_conf *conf)
+{
+    cpu_set_t cpus;
+    int n = 1;
+
+    if (conf->threads > 0) {
+        return conf->threads;
+    }
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) {
+        n = CPU_COUNT(&cpus);
+    }
+    return (size_t)JST_MIN(JST_MAX(n, 1), (int)JST_THREADS_MAX);
+}
+
+int
+joist_conf_check(const struct joist_conf *conf, joist_report_f *report, void *report_ctx)
+{
+    struct jst_report r = {.fn = report, .ctx = report_ctx};
+
+    jst_report_conf(&r, conf);
+    return r.no_memory ? JOIST_E_NOMEM : r.errors > 0 ? JOIST_E_INVAL : JOIST_OK;
+}
+
+static int
+open_listeners(struct joist_engine *e, const struct joist_conf *conf, size_t reactors,
+               struct jst_report *r)
+{
+    int first = JOIST_OK;
+
+    e->listeners = calloc(conf->listeners_n, sizeof(*e->listeners));
+    if (e->listeners == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    for (size_t i = 0; i < conf->listeners_n; i++) { /* all of them: all errors at once */
+        int rc = jst_listener_open(&e->listeners[i], &conf->listeners[i], reactors, r);
+
+        e->listeners_n++;
+        first = first < 0 ? first : rc;
+    }
+    return first;
+}
+
+static int
+create_reactors(struct joist_engine *e, size_t n)
+{
+    e->reactors = calloc(n, sizeof(struct jst_reactor *));
+    e->orders = calloc(n, sizeof(*e->orders));
+    if (e->reactors == NULL || e->orders == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int rc = jst_reactor_create(&e->reactors[i], e, i);
+
+        if (rc < 0) {
+            return rc;
+        }
+        e->reactors_n++;
+    }
+    return JOIST_OK;
+}
+
+/* Waits count by the monotonic clock: a step of the wall clock must not make them longer. */
+static void
+init_changed(struct joist_engine *e)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&e->changed, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+int
+joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
+                    joist_report_f *report, void *report_ctx)
+{
+    struct jst_report r = {.fn = report, .ctx = report_ctx};
+    size_t threads = count_threads(conf);
+    struct joist_engine *e;
+    int rc = joist_conf_check(conf, report, report_ctx);
+
+    if (rc < 0) {
+        return rc;
+    }
+    e = calloc(1, sizeof(*e));
+    if (e == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    pthread_mutex_init(&e->lock, NULL);
+    init_changed(e);
+    if ((rc = jst_logger_create(&e->logger, &conf->log, threads + 2)) < 0 ||
+        (rc = jst_client_table_create(&e->clients)) < 0) {
+        goto fail;
+    }
+    e->log = jst_logger_source(e->logger, 0);
+    if ((rc = open_listeners(e, conf, threads, &r)) < 0 ||
+        (rc = jst_snapshot_create(&e->current, conf, &r)) < 0 ||
+        (rc = create_reactors(e, threads)) < 0) {
+        goto fail;
+    }
+    *out = e;
+    return JOIST_OK;
+fail:
+    joist_engine_destroy(&e);
+    return rc;
+}
+
+/* ---- orders to the reactors ---- */
+
+/* A reactor has carried out its order. On its thread. */
+static void
+answer(struct joist_engine *e, int rc)
+{
+    pthread_mutex_lock(&e->lock);
+    e->answers++;
+    e->answer_rc = e->answer_rc < 0 ? e->answer_rc : rc;
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void
+jst_engine_drained(struct joist_engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->drained++;
+    pthread_cond_broadcast(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static int
+prepare(const struct jst_order *o)
+{
+    return jst_reactor_prepare(o->reactor, o->snap);
+}
+
+static int
+commit(const struct jst_order *o)
+{
+    jst_reactor_commit(o->reactor);
+    return JOIST_OK;
+}
+
+static int
+discard(const struct jst_order *o)
+{
+    jst_reactor_discard(o->reactor);
+    return JOIST_OK;
+}
+
+static int
+drain(const struct jst_order *o)
+{
+    jst_reactor_drain(o->reactor, o->deadline_ms);
+    return JOIST_OK;
+}
+
+/* On the reactor's thread; without a loop it is on its way out, and nothing is left to do. */
+static void
+deliver(struct jst_mail *m, struct jst_loop *l)
+{
+    struct jst_order *o = JST_CONTAINER(m, struct jst_order, mail);
+    struct joist_engine *e = o->reactor->engine;
+
+    answer(e, l != NULL ? o->carry_out(o) : JOIST_E_STATE);
+}
+
+/* Send to all and wait for all. The orders' memory was taken at create: a swap that was prepared
+ * must be able to go on, or back. */
+static int
+order_all(struct joist_engine *e, int (*carry_out)(const struct jst_order *),
+          struct jst_snapshot *snap, uint64_t deadline_ms)
+{
+    int rc;
+
+    e->answers = 0;
+    e->answer_rc = JOIST_OK;
+    for (size_t i = 0; i < e->reactors_n; i++) {
+        e->orders[i] =
+            (struct jst_order){{NULL, deliver}, carry_out, e->reactors[i], snap, deadline_ms};
+        jst_loop_send(e->reactors[i]->loop, &e->orders[i].mail);
+    }
+    pthread_mutex_lock(&e->lock);
+    while (e->answers < e->reactors_n) {
+        pthread_cond_wait(&e->changed, &e->lock);
+    }
+    rc = e->answer_rc;
+    pthread_mutex_unlock(&e->lock);
+    return rc;
+}
+
+/* ---- the public calls ---- */
+
+static void
+set_state(struct joist_engine *e, enum joist_state state)
+{
+    __atomic_store_n(&e->state, (int)state, __ATOMIC_RELEASE);
+}
+
+enum joist_state
+joist_engine_state(const struct joist_engine *e)
+{
+    return (enum joist_state)__atomic_load_n(&e->state, __ATOMIC_ACQUIRE);
+}
+
+int
+joist_engine_start(struct joist_engine *e)
+{
+    char where[JST_ADDR_TEXT_BYTES];
+    int rc;
+
+    if (joist_engine_state(e) != JOIST_STATE_READY) {
+        return JOIST_E_STATE;
+    }
+    rc = jst_logger_start(e->logger);
+    for (size_t i = 0; i < e->reactors_n && rc == JOIST_OK; i++) {
+        rc = jst_reactor_start(e->reactors[i]);
+    }
+    if (rc < 0) {
+        set_state(e, JOIST_STATE_STOPPED); /* some threads may run: not to be started twice */
+        return rc;
+    }
+    set_state(e, JOIST_STATE_RUNNING);
+    for (size_t i = 0; i < e->listeners_n; i++) {
+        jst_addr_print(where, &e->listeners[i].addr);
+        JST_LOG(&e->log->log, INFO, LISTENING, "listener=%.*s addr=%s threads=%zu",
+                JST_PRI(e->listeners[i].name), where, e->reactors_n);
+    }
+    jst_resolver_start(e);
+    return JOIST_OK;
+}
+
+static bool
+has_same_listeners(const struct joist_engine *e, const struct joist_conf *conf)
+{
+    struct jst_addr a;
+
+    if (conf->listeners_n != e->listeners_n) {
+        return false;
+    }
+    for (size_t i = 0; i < e->listeners_n; i++) {
+        const struct joist_listener_conf *l = &conf->listeners[i];
+
+        if (l->reuse_fds != e->listeners[i].lent) {
+            return false;
+        }
+        if (l->reuse_fds ? l->fds_n != e->listeners[i].fds_n ||
+                               memcmp(l->fds, e->listeners[i].fds, l->fds_n * sizeof(int)) != 0
+                         : jst_addr_parse(&a, jst_slice_z(l->bind)) < 0 ||
+                               !jst_addr_eq(&a, &e->listeners[i].asked)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_report_f *report,
+                  void *report_ctx)
+{
+    struct jst_report r = {.fn = report, .ctx = report_ctx};
+    struct jst_snapshot *next;
+    struct jst_snapshot *before;
+    int rc;
+
+    if (joist_engine_state(e) != JOIST_STATE_RUNNING) {
+        return JOIST_E_STATE;
+    }
+    rc = joist_conf_check(conf, report, report_ctx);
+    if (rc < 0) {
+        return rc;
+    }
+    if (!has_same_listeners(e, conf) || count_threads(conf) != e->reactors_n ||
+        !jst_logger_has_conf(e->logger, &conf->log)) {
+        jst_report_at(&r, JOIST_LOG_ERROR, JOIST_E_UNSUPPORTED, NULL,
+                      "listeners, threads and log cannot change while the engine runs");
+        return JOIST_E_UNSUPPORTED;
+    }
+    rc = jst_snapshot_create(&next, conf, &r);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = order_all(e, prepare, next, 0);
+    if (rc < 0) {
+        (void)order_all(e, discard, NULL, 0);
+        jst_snapshot_unref(&next);
+        return rc;
+    }
+    rc = order_all(e, commit, NULL, 0);
+    pthread_mutex_lock(&e->lock);
+    before = e->current;
+    e->current = next;
+    pthread_mutex_unlock(&e->lock);
+    jst_snapshot_unref(&before);
+    JST_LOG(&e->log->log, INFO, SWAPPED, "routes=%zu upstreams=%zu", next->routes_n, next->pools_n);
+    jst_resolver_start(e);
+    return rc;
+}
+
+/* Each reactor has looked away from this socket of all of them: newcomers are to be refused, and
+ * who came in between is not to wait for an answer. */
+static void
+close_shared(const struct jst_listener *l)
+{
+    struct jst_addr from;
+    int fd;
+
+    (void)shutdown(l->fds[0], SHUT_RD);
+    while ((fd = jst_sock_accept(l->fds[0], &from)) >= 0) {
+        close(fd);
+    }
+}
+
+int
+joist_engine_drain(struct joist_engine *e, uint64_t deadline_ms)
+{
+    enum joist_state state = joist_engine_state(e);
+    int rc;
+
+    if (state != JOIST_STATE_RUNNING && state != JOIST_STATE_DRAINING) {
+        return JOIST_E_STATE;
+    }
+    if (state == JOIST_STATE_RUNNING) {
+        JST_LOG(&e->log->log, INFO, DRAINING, "deadline_ms=%llu", (unsigned long long)deadline_ms);
+    }
+    set_state(e, JOIST_STATE_DRAINING);
+    rc = order_all(e, drain, NULL, deadline_ms);
+    for (size_t i = 0; i < e->listeners_n && rc == JOIST_OK; i++) {
+        if (e->listeners[i].shared && !e->listeners[i].lent) {
+            close_shared(&e->listeners[i]);
+        }
+    }
+    return rc;
+}
+
+int
+joist_engine_wait(struct joist_engine *e, uint64_t timeout_ms)
+{
+    struct timespec until;
+    int rc = 0;
+
+    if (joist_engine_state(e) != JOIST_STATE_DRAINING) {
+        return joist_engine_state(e) == JOIST_STATE_STOPPED ? JOIST_OK : JOIST_E_STATE;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(timeout_ms / 1000);
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&e->lock);
+    while (e->drained < e->reactors_n && rc == 0) {
+        rc = timeout_ms > 0 ? pthread_cond_timedwait(&e->changed, &e->lock, &until)
+                            : pthread_cond_wait(&e->changed, &e->lock);
+    }
+    rc = e->drained < e->reactors_n ? JOIST_E_TIMEOUT : JOIST_OK;
+    pthread_mutex_unlock(&e->lock);
+    if (rc == JOIST_OK) {
+        set_state(e, JOIST_STATE_STOPPED);
+        JST_LOG(&e->log->log, INFO, DRAINED, "reactors=%zu", e->reactors_n);
+    }
+    return rc;
+}
+
+void
+joist_engine_destroy(struct joist_engine **take)
+{
+    struct joist_engine *e = *take;
+
+    *take = NULL;
+    if (e == NULL) {
+        return;
+    }
+    jst_resolver_stop(e);
+    for (size_t i = 0; i < e->reactors_n; i++) {
+        jst_reactor_destroy(&e->reactors[i]);
+    }
+    free(e->reactors);
+    free(e->orders);
+    for (size_t i = 0; i < e->listeners_n; i++) {
+        jst_listener_close(&e->listeners[i]);
+    }
+    free(e->listeners);
+    jst_snapshot_unref(&e->current);
+    jst_client_table_destroy(&e->clients);
+    jst_logger_destroy(&e->logger);
+    pthread_cond_destroy(&e->changed);
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+}
+
+uint16_t
+joist_engine_port(const struct joist_engine *e, size_t listener)
+{
+    return listener < e->listeners_n ? jst_addr_port(&e->listeners[listener].addr) : 0;
+}
+
+void
+joist_engine_stats(const struct joist_engine *e, struct joist_stats *out)
+{
+    *out = (struct joist_stats){0};
+    for (size_t i = 0; i < e->reactors_n; i++) {
+        const struct joist_stats *one = &e->reactors[i]->local.stats;
+
+#define X(name, text) out->name += __atomic_load_n(&one->name, __ATOMIC_RELAXED);
+        JOIST_COUNTER_MAP(X)
+#undef X
+    }
+    for (size_t i = 0; i < e->reactors_n + 2; i++) { /* and the caller's and the resolver's */
+        out->log_dropped +=
+            __atomic_load_n(&jst_logger_source(e->logger, i)->dropped, __ATOMIC_RELAXED);
+    }
+}

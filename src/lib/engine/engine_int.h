@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * The engine's own struct; for engine.c, resolver.c and reactor.c.
+ */
+#include "engine/reactor.h"
+
+/* To one reactor, which answers when it has carried it out (order_all() in engine.c waits). */
+struct jst_order {
+    struct jst_mail mail;
+    int (*carry_out)(const struct jst_order *o);
+    struct jst_reactor *reactor;
+    struct jst_snapshot *snap;
+    uint64_t deadline_ms;
+};
+
+struct joist_engine {
+    /* owned */
+    struct jst_snapshot *current;
+    struct jst_logger *logger;
+    struct jst_client_table *clients;
+    struct jst_listener *listeners;
+    size_t listeners_n;
+    struct jst_reactor **reactors;
+    size_t reactors_n;
+    struct jst_order *orders;   /* one a reactor, so that giving them cannot fail */
+    struct jst_log_source *log; /* borrowed: the caller's source */
+    /* under `lock` */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t answers; /* reactors that have answered the current order */
+    int answer_rc;  /* the first failure among them */
+    size_t drained;
+    bool resolver_stop;
+    /* plain */
+    uint32_t conns_open; /* atomic */
+    int state;           /* enum joist_state; atomic */
+    pthread_t resolver;
+    bool resolver_started;
+};
+
+/* ---- resolver.c ---- */
+
+/** Start the thread if the current snapshot has targets without an address; running is fine. The
+ *  caller's thread. If it cannot start, their requests go on getting 503. */
+void jst_resolver_start(struct joist_engine *e);
+
+/** Ends it; waits for a look-up that is under way. */
+void jst_resolver_stop(struct joist_engine *e);
+
+/* ---- engine.c ---- */
+
+/** A reactor has nothing left. Any thread. */
+void jst_engine_drained(struct joist_engine *e);

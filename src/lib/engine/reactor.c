@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include "engine/reactor.h"
+
+#include "engine/accept.h"
+#include "engine/engine_int.h"
+#include "engine/request.h"
+#include "proto/h1_client.h"
+#include "sys/thread.h"
+#include "wire/readbuf.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+/* Closing ends at a turn's end; cancelled calls to origins close in the turn after. Two to spare.
+ */
+#define CLOSING_TURNS 4
+
+/* ---- draining ---- */
+
+static void
+check_drained(struct jst_reactor *r)
+{
+    if (r->draining && !r->drained && jst_list_is_empty(&r->conns)) {
+        r->drained = true;
+        jst_timer_stop(&r->drain_timer);
+        jst_upstreams_close_idle(r->local.upstreams);
+        jst_engine_drained(r->engine);
+    }
+}
+
+static void
+on_conn_gone(struct jst_h1_owner *owner, const struct jst_peer *peer)
+{
+    struct jst_reactor *r = JST_CONTAINER(owner, struct jst_reactor, owner);
+
+    jst_accept_dismiss(r, peer);
+    check_drained(r);
+}
+
+static void
+on_drain_timer(struct jst_timer *t)
+{
+    struct jst_reactor *r = JST_CONTAINER(t, struct jst_reactor, drain_timer);
+
+    jst_h1_server_close_all(&r->conns);
+}
+
+void
+jst_reactor_drain(struct jst_reactor *r, uint64_t deadline_ms)
+{
+    jst_accept_stop(r, true);
+    r->draining = true;
+    jst_h1_server_drain_all(&r->conns);
+    if (r->gen->snap->tunnels == JOIST_TUNNEL_CUT) {
+        jst_h1_server_close_tunnels(&r->conns);
+    }
+    if (!r->drained) {
+        jst_timer_set(r->loop, &r->drain_timer, jst_loop_now_ms(r->loop) + deadline_ms);
+    }
+    check_drained(r);
+}
+
+/* ---- the thread ---- */
+
+static void *
+run(void *arg)
+{
+    struct jst_reactor *r = arg;
+
+    jst_loop_run(r->loop);
+    jst_accept_stop(r, false); /* else newcomers would keep the end from coming */
+    jst_h1_server_close_all(&r->conns);
+    for (int i = 0; i < CLOSING_TURNS || !jst_list_is_empty(&r->conns); i++) {
+        jst_loop_turn(r->loop, 0);
+    }
+    jst_upstreams_destroy(&r->local.upstreams);
+    for (int i = 0; i < CLOSING_TURNS; i++) {
+        jst_loop_turn(r->loop, 0);
+    }
+    jst_files_destroy(&r->local.files);
+    jst_reactor_discard(r);
+    if (r->gen != NULL) {
+        jst_gen_unuse(r->gen);
+        r->gen = NULL;
+    }
+    jst_readbuf_thread_fini();
+    jst_buf_thread_fini();
+    return NULL;
+}
+
+int
+jst_reactor_start(struct jst_reactor *r)
+{
+    int rc = jst_accept_start(r);
+
+    if (rc == JOIST_OK) {
+        rc = jst_thread_start(&r->thread, run, r);
+        r->started = rc == JOIST_OK;
+    }
+    return rc;
+}
+
+/* ---- life ---- */
+
+static void
+seed(struct jst_rand *rand)
+{
+    uint8_t bytes[32] = {0};
+
+    if (getrandom(bytes, sizeof(bytes), 0) < 0) {
+        uintptr_t here = (uintptr_t)rand; /* identifiers only: unique enough */
+
+        memcpy(bytes, &here, sizeof(here));
+    }
+    jst_rand_init(rand, bytes);
+}
+
+int
+jst_reactor_create(struct jst_reactor **out, struct joist_engine *e, size_t number)
+{
+    struct jst_reactor *r = calloc(1, sizeof(*r));
+    int rc;
+
+    if (r == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    r->engine = e;
+    r->log = jst_logger_source(e->logger, number + 1);
+    r->wants_access = jst_logger_wants_access(e->logger);
+    jst_list_init(&r->conns);
+    r->svc = (struct jst_service){jst_request_begin, jst_request_done};
+    r->owner = (struct jst_h1_owner){&r->svc, &r->h1, &r->local, &r->conns, on_conn_gone};
+    seed(&r->local.rand);
+    rc = jst_loop_create(&r->loop, NULL);
+    if (rc < 0) {
+        goto fail;
+    }
+    r->local.loop = r->loop;
+    r->local.log = &r->log->log;
+    r->log->loop = r->loop;
+    if ((rc = jst_timer_init(r->loop, &r->accept_timer, jst_accept_on_timer)) < 0 ||
+        (rc = jst_timer_init(r->loop, &r->drain_timer, on_drain_timer)) < 0 ||
+        (rc = jst_upstreams_create(&r->local.upstreams, &r->local, jst_h1_client_open)) < 0 ||
+        (rc = jst_files_create(&r->local.files, &r->local)) < 0 ||
+        (rc = jst_accept_init(r, number)) < 0 || (rc = jst_reactor_prepare(r, e->current)) < 0) {
+        goto fail;
+    }
+    jst_reactor_commit(r);
+    *out = r;
+    return JOIST_OK;
+fail:
+    jst_reactor_destroy(&r);
+    return rc;
+}
+
+static void
+deliver_stop(struct jst_mail *m, struct jst_loop *l)
+{
+    (void)m;
+    if (l != NULL) {
+        jst_loop_stop(l);
+    }
+}
+
+void
+jst_reactor_destroy(struct jst_reactor **take)
+{
+    struct jst_reactor *r = *take;
+    struct jst_mail stop = {.deliver = deliver_stop};
+
+    *take = NULL;
+    if (r == NULL) {
+        return;
+    }
+    if (r->started) {
+        jst_loop_send(r->loop, &stop);
+        pthread_join(r->thread, NULL);
+    } else if (r->loop != NULL) {
+        jst_upstreams_destroy(&r->local.upstreams);
+        jst_files_destroy(&r->local.files);
+        if (r->gen != NULL) {
+            jst_gen_unuse(r->gen);
+        }
+    }
+    if (r->loop != NULL) {
+        jst_timer_fini(r->loop, &r->accept_timer);
+        jst_timer_fini(r->loop, &r->drain_timer);
+    }
+    r->log->loop = NULL;
+    jst_loop_destroy(&r->loop);
+    free(r->acceptors);
+    free(r);
+}

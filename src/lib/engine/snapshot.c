@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include "engine/snapshot.h"
+
+#include "base/str.h"
+#include "engine/request.h"
+
+#include <stdlib.h>
+
+struct unresolved {
+    struct jst_report *report;
+    int n;
+};
+
+static void
+on_unresolved(void *ctx, const struct joist_target_conf *t)
+{
+    struct unresolved *u = ctx;
+
+    u->n++;
+    jst_report_at(u->report, JOIST_LOG_WARN, JOIST_E_RESOLVE, &t->pos,
+                  "origin '%s' does not resolve; its requests get 503 until it does", t->url);
+}
+
+static int
+make_pools(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_report *r)
+{
+    struct unresolved u = {r, 0};
+    int rc;
+
+    s->pools = jst_arena_zalloc(&s->arena, conf->pools_n * sizeof(struct jst_pool *) + 1);
+    if (s->pools == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    for (; s->pools_n < conf->pools_n; s->pools_n++) {
+        rc = jst_pool_create(&s->pools[s->pools_n], &conf->pools[s->pools_n], on_unresolved, &u);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    s->unresolved = u.n;
+    return JOIST_OK;
+}
+
+/* ---- routes ---- */
+
+struct name_index {
+    const char *name;
+    size_t i;
+};
+
+static int
+compare_index(const void *a, const void *b)
+{
+    return strcmp(((const struct name_index *)a)->name, ((const struct name_index *)b)->name);
+}
+
+static struct name_index *
+index_pools(const struct joist_conf *conf)
+{
+    struct name_index *index = malloc((conf->pools_n + 1) * sizeof(*index));
+
+    for (size_t i = 0; index != NULL && i < conf->pools_n; i++) {
+        index[i] = (struct name_index){conf->pools[i].name, i};
+    }
+    if (index != NULL) {
+        qsort(index, conf->pools_n, sizeof(*index), compare_index);
+    }
+    return index;
+}
+
+static int
+make_handler(struct jst_handler **out, const struct joist_route_conf *route,
+             const struct joist_conf *conf, const struct name_index *pools)
+{
+    struct jst_proxy_env env = {jst_request_upool, conf->via};
+    struct name_index key = {route->handler.proxy.pool, 0};
+    const struct name_index *found;
+
+    switch (route->kind) {
+    case JOIST_HANDLER_STATIC:
+        return jst_static_create(out, &route->handler.files);
+    case JOIST_HANDLER_RESPOND:
+        return jst_respond_create(out, &route->handler.respond);
+    case JOIST_HANDLER_REDIRECT:
+        return jst_redirect_create(out, &route->handler.redirect);
+    case JOIST_HANDLER_PROXY:
+        found = bsearch(&key, pools, conf->pools_n, sizeof(*pools), compare_index);
+        JST_ASSERT(found != NULL); /* checked before */
+        return jst_proxy_create(out, &route->handler.proxy, found->i, &env);
+    case JOIST_HANDLER_NONE:
+        break;
+    }
+    JST_UNREACHABLE();
+}
+
+static int
+copy_headers(struct jst_snapshot *s, struct jst_header_set *out,
+             const struct joist_route_conf *route)
+{
+    struct jst_field *v;
+
+    out->n = route->response_headers_n;
+    out->v = v = jst_arena_zalloc(&s->arena, out->n * sizeof(*v) + 1);
+    if (v == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    for (size_t i = 0; i < out->n; i++) {
+        v[i].name = jst_arena_copy(&s->arena, jst_slice_z(route->response_headers[i].name));
+        v[i].value = jst_arena_copy(&s->arena, jst_slice_z(route->response_headers[i].value));
+        if (v[i].name.p == NULL || v[i].value.p == NULL) {
+            return JOIST_E_NOMEM;
+        }
+        v[i].id = (uint16_t)jst_field_id(v[i].name);
+    }
+    return JOIST_OK;
+}
+
+/* A name for logs where the configuration gives none: "example.com/api". */
+static struct jst_slice
+route_name(struct jst_snapshot *s, const struct joist_route_conf *route)
+{
+    char text[512];
+    const char *host = route->hosts_n > 0 ? route->hosts[0] : "*";
+    const char *path = route->path_kind != JOIST_PATH_ANY ? route->path : "";
+    size_t n;
+
+    if (route->name != NULL) {
+        return jst_arena_copy(&s->arena, jst_slice_z(route->name));
+    }
+    n = jst_fmt(text, sizeof(text), "%s%s", host, path);
+    return jst_arena_copy(&s->arena, jst_slice(text, n));
+}
+
+/* A slash at the prefix's end stays: what is left must begin with one, or it would be joined to an
+ * origin's base path or name, or be no path at all. */
+static size_t
+stripped_bytes(const struct joist_route_conf *route)
+{
+    size_t n =
+        route->strip_prefix && route->path_kind == JOIST_PATH_PREFIX ? strlen(route->path) : 0;
+
+    while (n > 0 && route->path[n - 1] == '/') {
+        n--;
+    }
+    return n;
+}
+
+static int
+make_route(struct jst_snapshot *s, struct jst_route *out, const struct joist_route_conf *route,
+           const struct joist_conf *conf, const struct name_index *pools)
+{
+    int rc = make_handler(&out->handler, route, conf, pools);
+
+    if (rc < 0) {
+        return rc;
+    }
+    s->routes_n++; /* from here on its handler is freed with the snapshot */
+    out->name = route_name(s, route);
+    out->strip_n = stripped_bytes(route);
+    out->body_max_bytes =
+        route->limits != NULL ? route->limits->body_bytes : conf->limits.body_bytes;
+    out->timeouts = route->timeouts != NULL ? *route->timeouts : conf->timeouts;
+    out->is_proxy = route->kind == JOIST_HANDLER_PROXY;
+    return out->name.p != NULL ? copy_headers(s, &out->headers, route) : JOIST_E_NOMEM;
+}
+
+static int
+make_routes(struct jst_snapshot *s, const struct joist_conf *conf)
+{
+    struct name_index *pools = index_pools(conf);
+    int rc = JOIST_E_NOMEM;
+
+    s->routes = jst_arena_zalloc(&s->arena, conf->routes_n * sizeof(*s->routes) + 1);
+    if (pools == NULL || s->routes == NULL) {
+        goto out;
+    }
+    for (size_t i = 0; i < conf->routes_n; i++) {
+        rc = make_route(s, &s->routes[i], &conf->routes[i], conf, pools);
+        if (rc < 0) {
+            goto out;
+        }
+    }
+    rc = jst_routes_build(&s->table, conf->routes, conf->routes_n);
+out:
+    free(pools);
+    return rc;
+}
+
+/* ---- the rest ---- */
+
+static int
+make_rest(struct jst_snapshot *s, const struct joist_conf *conf)
+{
+    char line[512];
+    size_t n = 0;
+
+    s->trusted_n = conf->trusted_proxies_n;
+    s->trusted = jst_arena_alloc(&s->arena, s->trusted_n * sizeof(*s->trusted) + 1);
+    if (s->trusted == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    for (size_t i = 0; i < s->trusted_n; i++) {
+        int rc = jst_cidr_parse(&s->trusted[i], jst_slice_z(conf->trusted_proxies[i]));
+
+        JST_ASSERT(rc == JOIST_OK); /* checked before */
+    }
+    if (conf->server_header != NULL && conf->server_header[0] != '\0') {
+        n = jst_fmt(line, sizeof(line), "Server: %s\r\n", conf->server_header);
+    }
+    s->h1.server_line = jst_arena_copy(&s->arena, jst_slice(line, n));
+    if (s->h1.server_line.p == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    s->h1.limits = conf->limits;
+    s->h1.timeouts = conf->timeouts;
+    s->tunnels = conf->tunnels;
+    return JOIST_OK;
+}
+
+static void
+destroy(struct jst_snapshot *s)
+{
+    struct jst_arena arena = s->arena; /* it holds s itself */
+
+    for (size_t i = 0; i < s->routes_n; i++) {
+        jst_handler_destroy(s->routes[i].handler);
+    }
+    for (size_t i = 0; i < s->pools_n; i++) {
+        jst_pool_destroy(&s->pools[i]);
+    }
+    jst_routes_destroy(&s->table);
+    jst_arena_fini(&arena);
+}
+
+int
+jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf, struct jst_report *r)
+{
+    struct jst_arena arena;
+    struct jst_snapshot *s;
+    int rc;
+
+    jst_arena_init(&arena);
+    s = jst_arena_zalloc(&arena, sizeof(*s));
+    if (s == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    s->arena = arena;
+    s->refs = 1;
+    rc = make_rest(s, conf);
+    if (rc == JOIST_OK) {
+        rc = make_pools(s, conf, r);
+    }
+    if (rc == JOIST_OK) {
+        rc = make_routes(s, conf);
+    }
+    if (rc < 0) {
+        destroy(s);
+        return rc;
+    }
+    *out = s;
+    return JOIST_OK;
+}
+
+struct jst_snapshot *
+jst_snapshot_ref(struct jst_snapshot *s)
+{
+    (void)__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+    return s;
+}
+
+void
+jst_snapshot_unref(struct jst_snapshot **take)
+{
+    struct jst_snapshot *s = *take;
+
+    *take = NULL;
+    if (s != NULL && __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        destroy(s);
+    }
+}
+
+bool
+jst_snapshot_trusts(const struct jst_snapshot *s, const struct jst_addr *a)
+{
+    for (size_t i = 0; i < s->trusted_n; i++) {
+        if (jst_cidr_has(&s->trusted[i], a)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+jst_snapshot_trusts_text(const struct jst_snapshot *s, struct jst_slice ip)
+{
+    for (size_t i = 0; i < s->trusted_n; i++) {
+        if (jst_cidr_has_text(&s->trusted[i], ip)) {
+            return true;
+        }
+    }
+    return false;
+}

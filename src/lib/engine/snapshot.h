@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * A configuration, compiled: immutable, shared by all reactors until the last one lets go.
+ *
+ * Flow:    joist_conf -> jst_report_conf() (check) -> jst_snapshot_create() -> reactors adopt it.
+ * Owner:   counted: the engine holds one reference while it is current, each reactor's generation
+ *          one more. Whoever lets go last frees it, on whatever thread.
+ * Threads: read by all, written by none.
+ */
+#include "filter/set_headers.h"
+#include "handler/handler.h"
+#include "proto/h1_server.h"
+#include "route/route.h"
+#include "upstream/upstream.h"
+
+#include <joist/joist.h>
+
+struct jst_route {
+    struct jst_handler *handler; /* owned */
+    struct jst_slice name;
+    size_t strip_n; /* bytes of the path that the handler does not see */
+    struct jst_header_set headers;
+    uint64_t body_max_bytes;
+    struct joist_timeouts_conf timeouts;
+    bool is_proxy;
+};
+
+struct jst_snapshot {
+    struct jst_arena arena;   /* owned: all that has no owner of its own below */
+    struct jst_routes *table; /* owned */
+    struct jst_route *routes; /* arena; handlers owned */
+    size_t routes_n;
+    struct jst_pool **pools; /* arena; pools owned */
+    size_t pools_n;
+    struct jst_cidr *trusted; /* arena */
+    size_t trusted_n;
+    struct jst_h1_conf h1; /* server_line in the arena */
+    enum joist_tunnel_policy tunnels;
+    int unresolved; /* atomic: targets without an address */
+    uint32_t refs;  /* atomic */
+};
+
+/** Where reports go; counts the errors. */
+struct jst_report {
+    joist_report_f *fn; /* may be NULL */
+    void *ctx;
+    unsigned errors;
+    bool no_memory; /* an error was JOIST_E_NOMEM: not all could be checked */
+};
+
+void jst_report_at(struct jst_report *r, enum joist_log_level level, int code,
+                   const struct joist_pos *pos, const char *fmt, ...) JST_PRINTF(5, 6);
+
+/** Check all of `conf`; errors are counted in `r`. A missing root is a warning. */
+void jst_report_conf(struct jst_report *r, const struct joist_conf *conf);
+
+/** Compile a configuration that has no errors. Names that do not resolve are
+ *  warnings to `r`. JOIST_E_NOMEM. */
+int jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf,
+                        struct jst_report *r);
+struct jst_snapshot *jst_snapshot_ref(struct jst_snapshot *s);
+void jst_snapshot_unref(struct jst_snapshot **take);
+
+/** Is the address one whose forwarding headers are believed? */
+bool jst_snapshot_trusts(const struct jst_snapshot *s, const struct jst_addr *a);
+bool jst_snapshot_trusts_text(const struct jst_snapshot *s, struct jst_slice ip);
