@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+#include "conf/fill.h"
+#include "conf/nearest.h"
+#include "conf/value.h"
+
+#define QUOTED_MAX 80
+
+/* What stands there, for a message; a value from the environment may be a secret. */
+static const char *
+quote(struct jst_fill *f, const struct jst_node *node)
+{
+    struct jst_slice s = node->v.text;
+
+    if (node->expanded) {
+        return "its value";
+    }
+    if (s.n > QUOTED_MAX) {
+        return jst_diags_fmt(f->report, "'%.*s...'", QUOTED_MAX, s.p);
+    }
+    return jst_diags_fmt(f->report, "'%s'", s.p);
+}
+
+static const char *
+join_words(struct jst_fill *f, const char *const *words)
+{
+    const char *text = "";
+
+    for (size_t i = 0; words[i] != NULL; i++) {
+        text = jst_diags_fmt(f->report, "%s%s\"%s\"", text,
+                             i == 0                 ? ""
+                             : words[i + 1] == NULL ? " or "
+                                                    : ", ",
+                             words[i]);
+    }
+    return text;
+}
+
+static const char *
+expected(struct jst_fill *f, const struct jst_key *key)
+{
+    switch (key->type) {
+    case JST_KEY_BOOL:
+        return "true or false";
+    case JST_KEY_UINT:
+        return key->words == NULL
+                   ? "a whole number"
+                   : jst_diags_fmt(f->report, "a whole number or %s", join_words(f, key->words));
+    case JST_KEY_DURATION:
+        return "a duration such as \"250ms\", \"30s\", \"5m\" or \"1h\"";
+    case JST_KEY_SIZE:
+        return "a size such as \"16KiB\", \"1MiB\" or \"10MB\"";
+    case JST_KEY_TEXT:
+        return "a string";
+    case JST_KEY_WORD:
+        return join_words(f, key->words);
+    case JST_KEY_TEXTS:
+        return "a list of strings";
+    case JST_KEY_PAIRS:
+        return "a table of strings";
+    case JST_KEY_PAGES:
+        return "a table of statuses and paths";
+    case JST_KEY_TABLE:
+        return key->block->short_key != NULL ? "a string or a table" : "a table";
+    case JST_KEY_TABLES:
+        return key->block->short_key != NULL ? "a list of strings or tables" : "a list of tables";
+    case JST_KEY_NAMED:
+        return "a table of tables";
+    case JST_KEY_LATER:
+        break;
+    }
+    JST_UNREACHABLE();
+}
+
+static const char *
+help_of(struct jst_fill *f, const struct jst_key *key)
+{
+    return key->example != NULL
+               ? jst_diags_fmt(f->report, "for example: %s = %s", key->name, key->example)
+               : NULL;
+}
+
+void
+jst_fill_wrong_type(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
+{
+    jst_diags_error(f->report, &node->at, help_of(f, key), "'%s' must be %s, not %s", key->name,
+                    expected(f, key), jst_node_kind_text(node->kind));
+}
+
+static void
+report_range(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
+{
+    unsigned long long min = key->min, max = key->max;
+
+    if (max == 0 && min == 0) {
+        jst_diags_error(f->report, &node->at, NULL, "'%s' is out of range", key->name);
+    } else if (max == 0) {
+        jst_diags_error(f->report, &node->at, NULL, "'%s' must be at least %llu", key->name, min);
+    } else {
+        jst_diags_error(f->report, &node->at, NULL, "'%s' must be %llu to %llu", key->name, min,
+                        max);
+    }
+}
+
+static void
+report_malformed(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
+{
+    const char *help = NULL;
+    struct jst_nearest near;
+
+    if (node->kind != JST_NODE_STRING) {
+        jst_fill_wrong_type(f, key, node);
+        return;
+    }
+    if (key->words != NULL && !node->expanded) {
+        jst_nearest_init(&near, node->v.text);
+        for (size_t i = 0; key->words[i] != NULL; i++) {
+            jst_nearest_try(&near, key->words[i]);
+        }
+        if (near.best != NULL) {
+            help = jst_diags_fmt(f->report, "did you mean \"%s\"?", near.best);
+        }
+    }
+    jst_diags_error(f->report, &node->at, help, "'%s' must be %s, not %s", key->name,
+                    expected(f, key), quote(f, node));
+}
+
+static void
+report_result(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node,
+              enum jst_value_result result)
+{
+    switch (result) {
+    case JST_VALUE_OK:
+        return;
+    case JST_VALUE_MALFORMED:
+        report_malformed(f, key, node);
+        return;
+    case JST_VALUE_RANGE:
+        report_range(f, key, node);
+        return;
+    case JST_VALUE_LATER:
+        jst_diags_error(f->report, &node->at,
+                        jst_diags_fmt(f->report, "there is %s", expected(f, key)),
+                        "'%s' = %s is not there yet", key->name, quote(f, node));
+        return;
+    }
+}
+
+/* A string that may be kept: no NUL inside, and good for `check`. */
+static bool
+check_text(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node,
+           jst_check_f *check)
+{
+    const char *why = NULL;
+
+    if (node->broken) {
+        f->skipped++;
+        return false;
+    }
+    if (memchr(node->v.text.p, '\0', node->v.text.n) != NULL) {
+        jst_diags_error(f->report, &node->at, NULL, "'%s' has a NUL character", key->name);
+        return false;
+    }
+    if (check == NULL || check(node->v.text, &why)) {
+        return true;
+    }
+    jst_diags_error(f->report, &node->at, help_of(f, key), "'%s': %s %s", key->name, quote(f, node),
+                    why);
+    return false;
+}
+
+static bool
+is_stream(struct jst_slice s)
+{
+    return jst_slice_eq(s, JST_S("stdout")) || jst_slice_eq(s, JST_S("stderr"));
+}
+
+/* Paths are relative to the file that has them, wherever the program was started. */
+static struct jst_slice
+resolve_path(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
+{
+    const char *file = jst_diags_file(f->report, node->at.file);
+    const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+    struct jst_slice text = node->v.text;
+
+    if (text.p[0] == '/' || slash == NULL ||
+        ((key->flags & JST_KEY_STREAM) != 0 && is_stream(text))) {
+        return text;
+    }
+    while (jst_slice_starts(text, JST_S("./")) && text.n > 2) {
+        text = jst_slice(text.p + 2, text.n - 2);
+    }
+    return jst_slice_z(jst_diags_fmt(f->report, "%.*s%s", (int)(slash - file) + 1, file, text.p));
+}
+
+static void
+fill_text(struct jst_fill *f, const struct jst_key *key, void *object, const struct jst_node *node)
+{
+    struct jst_slice text = node->v.text;
+
+    if (!check_text(f, key, node, key->check)) {
+        return;
+    }
+    if ((key->flags & JST_KEY_PATH) != 0) {
+        /* The report's arena ends with the report: keep it in ours. */
+        text = jst_arena_copy(f->arena, resolve_path(f, key, node));
+        if (text.p == NULL) {
+            f->rc = JOIST_E_NOMEM;
+            return;
+        }
+    }
+    (void)jst_value_from_text(object, key, text);
+}
+
+static void
+fill_scalar(struct jst_fill *f, const struct jst_key *key, void *object,
+            const struct jst_node *node)
+{
+    bool number =
+        key->type == JST_KEY_UINT || key->type == JST_KEY_SIZE || key->type == JST_KEY_DURATION;
+    bool word = key->type == JST_KEY_WORD || key->type == JST_KEY_SIZE ||
+                key->type == JST_KEY_DURATION || (key->type == JST_KEY_UINT && key->words != NULL);
+
+    if (node->kind == JST_NODE_BOOL && key->type == JST_KEY_BOOL) {
+        jst_value_set_bool(object, key, node->v.boolean);
+    } else if (node->kind == JST_NODE_INTEGER && number) {
+        report_result(f, key, node, jst_value_from_number(object, key, node->v.integer));
+    } else if (node->kind == JST_NODE_STRING && !node->expanded && key->type == JST_KEY_UINT &&
+               word && strcmp(node->v.text.p, key->words[0]) != 0) {
+        report_malformed(f, key, node);
+    } else if (node->kind == JST_NODE_STRING && (word || node->expanded)) {
+        /* What comes out of ${NAME} is a string, whatever the key wants. */
+        report_result(f, key, node, jst_value_from_text(object, key, node->v.text));
+    } else {
+        jst_fill_wrong_type(f, key, node);
+    }
+}
+
+static void
+fill_texts(struct jst_fill *f, const struct jst_key *key, void *object, const struct jst_node *node)
+{
+    struct jst_texts *list = jst_value_at(object, key);
+    const char **v = jst_fill_take(f, node->count * sizeof(*v));
+    size_t n = 0;
+
+    for (const struct jst_node *c = node->first; c != NULL && v != NULL; c = c->next) {
+        if (c->kind != JST_NODE_STRING) {
+            jst_fill_wrong_type(f, key, c);
+        } else if (check_text(f, key, c, key->check)) {
+            v[n++] = c->v.text.p;
+        }
+    }
+    *list = (struct jst_texts){v, v != NULL ? n : 0};
+}
+
+static void
+add_pair(struct jst_pairs *list, const char *name, const char *value)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (strcasecmp(list->v[i].name, name) == 0) {
+            list->v[i] = (struct joist_pair){name, value};
+            return;
+        }
+    }
+    list->v[list->n++] = (struct joist_pair){name, value};
+}
+
+static void
+fill_pairs(struct jst_fill *f, const struct jst_key *key, void *object, const struct jst_node *node)
+{
+    struct jst_pairs *list = jst_value_at(object, key);
+    struct jst_pairs had = (key->flags & JST_KEY_MERGE) != 0 ? *list : (struct jst_pairs){0};
+    const char *why;
+
+    list->v = jst_fill_take(f, (node->count + had.n) * sizeof(*list->v));
+    list->n = 0;
+    if (list->v == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < had.n; i++) {
+        list->v[list->n++] = had.v[i];
+    }
+    for (const struct jst_node *c = node->first; c != NULL; c = c->next) {
+        if (!key->check(c->key, &why)) {
+            jst_diags_error(f->report, &c->key_at, help_of(f, key), "'%s': '%s' %s", key->name,
+                            c->key.p, why);
+        } else if (c->kind != JST_NODE_STRING) {
+            jst_diags_error(f->report, &c->at, help_of(f, key), "'%s' must be a string, not %s",
+                            c->key.p, jst_node_kind_text(c->kind));
+        } else if (check_text(f, key, c, key->check_value)) {
+            add_pair(list, c->key.p, c->v.text.p);
+        }
+    }
+}
+
+static void
+fill_pages(struct jst_fill *f, const struct jst_key *key, void *object, const struct jst_node *node)
+{
+    struct jst_pages *list = jst_value_at(object, key);
+    uint64_t status;
+
+    list->v = jst_fill_take(f, node->count * sizeof(*list->v));
+    list->n = 0;
+    for (const struct jst_node *c = node->first; c != NULL && list->v != NULL; c = c->next) {
+        if (!jst_slice_u64(&status, c->key) || status < 400 || status > 599) {
+            jst_diags_error(f->report, &c->key_at, help_of(f, key),
+                            "'%s': '%s' is not an error status: 400 to 599", key->name, c->key.p);
+        } else if (c->kind != JST_NODE_STRING) {
+            jst_diags_error(f->report, &c->at, help_of(f, key), "'%s' must be a path, not %s",
+                            c->key.p, jst_node_kind_text(c->kind));
+        } else if (check_text(f, key, c, key->check_value)) {
+            list->v[list->n++] = (struct joist_error_page_conf){(uint16_t)status, c->v.text.p};
+        }
+    }
+}
+
+void
+jst_fill_value(struct jst_fill *f, const struct jst_key *key, void *object,
+               const struct jst_node *node)
+{
+    if (node->broken) {
+        f->skipped++;
+        return;
+    }
+    switch (key->type) {
+    case JST_KEY_TEXT:
+        if (node->kind == JST_NODE_STRING) {
+            fill_text(f, key, object, node);
+            return;
+        }
+        break;
+    case JST_KEY_TEXTS:
+        if (node->kind == JST_NODE_ARRAY) {
+            fill_texts(f, key, object, node);
+            return;
+        }
+        break;
+    case JST_KEY_PAIRS:
+    case JST_KEY_PAGES:
+        if (node->kind == JST_NODE_TABLE) {
+            (key->type == JST_KEY_PAIRS ? fill_pairs : fill_pages)(f, key, object, node);
+            return;
+        }
+        break;
+    default:
+        fill_scalar(f, key, object, node);
+        return;
+    }
+    jst_fill_wrong_type(f, key, node);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * The configuration file as C structs, one for each block of the schema, before it becomes the
+ * engine's struct joist_conf.
+ *
+ * Flow:   schema.c gives each key its place here, fill.c writes it, build.c and show.c read it.
+ * Owner:  everything lives in one arena (struct jst_conf).
+ * Rule:   the first member of each is struct jst_part. Sub-blocks are pointers, NULL when absent.
+ */
+#include <joist/conf.h>
+
+#include "conf/toml.h"
+
+struct jst_part {
+    const struct jst_node *node; /* where it was written; NULL: made of defaults */
+    uint64_t given;              /* bit i: key i of the block was written here */
+    bool bad;                    /* something inside is wrong and was reported */
+    bool unknown; /* it has a key that is not known: what seems to lack may be that */
+};
+
+struct jst_texts {
+    const char **v;
+    size_t n;
+};
+
+struct jst_pairs {
+    struct joist_pair *v;
+    size_t n;
+};
+
+struct jst_pages {
+    struct joist_error_page_conf *v;
+    size_t n;
+};
+
+struct jst_part_server {
+    struct jst_part part;
+    uint32_t threads;
+    uint64_t drain_ms;
+    unsigned tunnels; /* enum joist_tunnel_policy */
+    const char *server_header;
+    bool via;
+    struct jst_texts trusted_proxies;
+};
+
+struct jst_part_limits {
+    struct jst_part part;
+    struct joist_limits_conf v;
+};
+
+struct jst_part_timeouts {
+    struct jst_part part;
+    struct joist_timeouts_conf v;
+};
+
+enum jst_access_format {
+    JST_ACCESS_OFF,
+    JST_ACCESS_COMBINED,
+    JST_ACCESS_JSON,
+};
+
+struct jst_part_access {
+    struct jst_part part;
+    unsigned format;  /* enum jst_access_format */
+    const char *path; /* "stdout", "stderr" or a file */
+};
+
+struct jst_part_log {
+    struct jst_part part;
+    unsigned level;    /* enum joist_log_level */
+    const char *error; /* "stderr", "stdout" or a file */
+    struct jst_part_access *access;
+};
+
+struct jst_part_listener {
+    struct jst_part part;
+    const char *name;
+    const char *bind;
+};
+
+struct jst_part_target {
+    struct jst_part part;
+    const char *url;
+    uint32_t weight;
+};
+
+/* [upstreams.NAME]; and a route's `upstream`, where `name` refers to one of those. */
+struct jst_part_pool {
+    struct jst_part part;
+    const char *name;
+    unsigned strategy; /* enum joist_strategy */
+    uint32_t idle_max;
+    struct jst_part_target *targets;
+    size_t targets_n;
+};
+
+struct jst_part_respond {
+    struct jst_part part;
+    uint32_t status;
+    const char *body;
+    const char *content_type;
+};
+
+struct jst_part_redirect {
+    struct jst_part part;
+    uint32_t status;
+    const char *to;
+};
+
+struct jst_part_matchers {
+    struct jst_part part;
+    struct jst_texts hosts;
+    const char *path_prefix;
+    const char *path;
+    struct jst_texts methods;
+    struct jst_pairs headers;
+};
+
+/* What a site, a site's route and a full route may do with a request. */
+struct jst_part_handler {
+    const char *root;
+    const char *proxy;
+    const char *proxy_host;
+    struct jst_part_pool *upstream; /* full routes only */
+    struct jst_part_respond *respond;
+    struct jst_part_redirect *redirect;
+    struct jst_texts index;
+    struct jst_texts try_files;
+    bool spa;
+    bool listing;
+    bool precompressed;
+    bool dotfiles;
+    const char *cache_control;
+    struct jst_pages error_pages;
+    struct jst_pairs headers;
+    struct jst_part_limits *limits; /* NULL: the whole file's */
+    struct jst_part_timeouts *timeouts;
+};
+
+/* One struct for [[sites]], [[sites.routes]] and [[routes]]; each block uses what it has. */
+struct jst_part_route {
+    struct jst_part part;
+    const char *name;
+    const char *host;
+    struct jst_texts hosts;
+    const char *path; /* [[sites.routes]]: a prefix */
+    const char *exact;
+    struct jst_texts methods;
+    struct jst_pairs match_headers;
+    struct jst_part_matchers *matchers;
+    bool strip_prefix;
+    struct jst_part_handler handler;
+    struct jst_part_route *routes;
+    size_t routes_n;
+};
+
+struct jst_part_file {
+    struct jst_part part;
+    struct jst_texts include;
+    struct jst_part_server *server;
+    struct jst_part_limits *limits;
+    struct jst_part_timeouts *timeouts;
+    struct jst_part_log *log;
+    struct jst_part_listener *listeners;
+    size_t listeners_n;
+    struct jst_part_pool *upstreams;
+    size_t upstreams_n;
+    struct jst_part_route *sites;
+    size_t sites_n;
+    struct jst_part_route *routes;
+    size_t routes_n;
+};

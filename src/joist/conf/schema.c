@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: MIT
+#include "conf/schema.h"
+
+#include "conf/parts.h"
+
+/*
+ * One line a key. `doc` is a sentence for the reference page and the editor's tooltip; it starts
+ * with a capital and ends without a full stop.
+ */
+#define AT(part_, member)                                                                          \
+    .offset = offsetof(struct part_, member), .width = sizeof(((struct part_ *)0)->member)
+#define KEY(part_, member, key_type, ...)                                                          \
+    {                                                                                              \
+        .name = #member, .name_n = sizeof(#member) - 1, .type = key_type, AT(part_, member),       \
+        __VA_ARGS__                                                                                \
+    }
+#define KEY_AS(key_name, part_, member, key_type, ...)                                             \
+    {                                                                                              \
+        .name = key_name, .name_n = sizeof(key_name) - 1, .type = key_type, AT(part_, member),     \
+        __VA_ARGS__                                                                                \
+    }
+#define LATER(key_name, part)                                                                      \
+    {                                                                                              \
+        .name = key_name, .name_n = sizeof(key_name) - 1, .type = JST_KEY_LATER, .doc = part       \
+    }
+#define LIST(array)  .keys = (array), .keys_n = JST_COUNT(array)
+#define RULES(array) .rules = (array), .rules_n = JST_COUNT(array)
+#define WORDS(...)                                                                                 \
+    .words = (const char *const[])                                                                 \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define WORDS_LATER(...)                                                                           \
+    .words_later = (const char *const[])                                                           \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define NOT_BOTH(first, second)                                                                    \
+    {                                                                                              \
+        JST_RULE_NOT_BOTH, first, second, NULL                                                     \
+    }
+#define NEEDS(first, second, remedy)                                                               \
+    {                                                                                              \
+        JST_RULE_NEEDS, first, second, remedy                                                      \
+    }
+
+static const struct jst_block blocks[JST_BLOCKS_N];
+
+static const struct jst_key server_keys[] = {
+    KEY(jst_part_server, threads, JST_KEY_UINT, .fallback = "auto", .min = 1, .max = 256,
+        WORDS("auto"), .example = "4",
+        .doc = "Threads that serve connections; \"auto\": one for each CPU the process may use"),
+    KEY_AS("drain", jst_part_server, drain_ms, JST_KEY_DURATION, .fallback = "30s",
+           .doc = "How long requests under way may take after SIGTERM before they are cut"),
+    KEY(jst_part_server, tunnels, JST_KEY_WORD, .fallback = "keep", WORDS("keep", "cut"),
+        .doc = "What becomes of WebSockets and other tunnels while draining: they may stay until "
+               "`drain` is over, or are cut at once"),
+    KEY(jst_part_server, trusted_proxies, JST_KEY_TEXTS, .check = jst_check_cidr,
+        .example = "[\"10.0.0.0/8\"]",
+        .doc = "Networks of proxies in front of this one: only their X-Forwarded-* and "
+               "X-Request-Id are believed"),
+    KEY(jst_part_server, server_header, JST_KEY_TEXT, .fallback = "joist",
+        .check = jst_check_field_value, .example = "\"joist\"",
+        .doc = "Value of the Server header; \"\" sends none"),
+    KEY(jst_part_server, via, JST_KEY_BOOL, .fallback = "true",
+        .doc = "Add Via to what is forwarded (RFC 9110 7.6.3)"),
+    LATER("user", "process privileges"),
+    LATER("group", "process privileges"),
+    LATER("state_dir", "the state store"),
+};
+
+/* The first one holds for a route too, the others count before a route is chosen: the order matters
+ * to the block "route-limits". */
+static const struct jst_key limits_keys[] = {
+    KEY_AS("body_bytes", jst_part_limits, v.body_bytes, JST_KEY_SIZE, .fallback = "1GiB",
+           .doc = "Longest request body (else 413); 0: no limit"),
+    KEY_AS("header_bytes", jst_part_limits, v.header_bytes, JST_KEY_SIZE, .fallback = "64KiB",
+           .min = 512, .max = 1024 * 1024,
+           .doc = "Bytes of a request's head, all of it (else 431)"),
+    KEY_AS("header_count", jst_part_limits, v.header_count, JST_KEY_UINT, .fallback = "100",
+           .min = 1, .max = 1000, .example = "100", .doc = "Header fields of a request (else 431)"),
+    KEY_AS("uri_bytes", jst_part_limits, v.uri_bytes, JST_KEY_SIZE, .fallback = "8KiB", .min = 256,
+           .max = 1024 * 1024, .doc = "Length of a request target (else 414)"),
+    KEY_AS("conns_per_ip", jst_part_limits, v.conns_per_ip, JST_KEY_UINT, .fallback = "1024",
+           .max = UINT32_MAX, .example = "1024",
+           .doc =
+               "Open connections of one client (an IPv4 address, or an IPv6 network of 64 bits); "
+               "more are closed at once; 0: no limit"),
+    KEY_AS("conns_max", jst_part_limits, v.conns_max, JST_KEY_UINT, .fallback = "0",
+           .max = UINT32_MAX, .example = "50000",
+           .doc = "Open client connections in all; more are closed at once; 0: no limit"),
+};
+#define ROUTE_LIMITS_N 1
+
+/* The first four hold for a route too. */
+static const struct jst_key timeouts_keys[] = {
+    KEY_AS("body_idle", jst_part_timeouts, v.body_idle_ms, JST_KEY_DURATION, .fallback = "60s",
+           .doc = "Without a byte of a request's body coming in or of a response going out"),
+    KEY_AS("upstream_connect", jst_part_timeouts, v.upstream_connect_ms, JST_KEY_DURATION,
+           .fallback = "5s", .doc = "To connect to an origin (else 504)"),
+    KEY_AS("upstream_response", jst_part_timeouts, v.upstream_response_ms, JST_KEY_DURATION,
+           .fallback = "60s",
+           .doc = "From the end of a request to the head of the origin's response (else 504)"),
+    KEY_AS("upstream_idle", jst_part_timeouts, v.upstream_idle_ms, JST_KEY_DURATION,
+           .fallback = "60s", .doc = "Without a byte of an origin's response body"),
+    KEY_AS("header", jst_part_timeouts, v.header_ms, JST_KEY_DURATION, .fallback = "10s",
+           .doc = "For the whole head of a request to arrive (else 408)"),
+    KEY_AS("keepalive", jst_part_timeouts, v.keepalive_ms, JST_KEY_DURATION, .fallback = "75s",
+           .doc = "A client's connection without a request under way"),
+    KEY_AS("upstream_keepalive", jst_part_timeouts, v.upstream_keepalive_ms, JST_KEY_DURATION,
+           .fallback = "4s",
+           .doc = "An unused connection to an origin; keep it below the origin's own"),
+};
+#define ROUTE_TIMEOUTS_N 4
+
+static const struct jst_key log_keys[] = {
+    KEY(jst_part_log, level, JST_KEY_WORD, .fallback = "info",
+        WORDS("debug", "info", "warn", "error"),
+        .doc = "The least important events that are logged"),
+    KEY(jst_part_log, error, JST_KEY_TEXT, .fallback = "stderr", .check = jst_check_plain,
+        .flags = JST_KEY_PATH | JST_KEY_STREAM, .example = "\"stderr\"",
+        .doc = "Where events go: \"stderr\", \"stdout\" or a file"),
+    KEY(jst_part_log, access, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_ACCESS],
+        .flags = JST_KEY_ALWAYS, .example = "\"off\"",
+        .doc = "The access log: a line for each request"),
+};
+
+static const struct jst_key access_keys[] = {
+    KEY(jst_part_access, format, JST_KEY_WORD, .fallback = "combined",
+        WORDS("off", "combined", "json"),
+        .doc = "\"combined\": as Apache and nginx write it; \"json\": an object a line; \"off\": "
+               "none"),
+    KEY(jst_part_access, path, JST_KEY_TEXT, .fallback = "stdout", .check = jst_check_plain,
+        .flags = JST_KEY_PATH | JST_KEY_STREAM, .example = "\"/var/log/joist/access.log\"",
+        .doc = "\"stdout\", \"stderr\" or a file; a file that was moved away is opened anew"),
+};
+
+static const struct jst_key listener_keys[] = {
+    KEY(jst_part_listener, bind, JST_KEY_TEXT, .flags = JST_KEY_REQUIRED, .check = jst_check_bind,
+        .example = "\":8080\"",
+        .doc = "\":8080\" (every address of both families), \"127.0.0.1:80\", \"[::1]:80\" or "
+               "\"unix:/run/joist.sock\"; port 0 takes a free one"),
+    KEY(jst_part_listener, name, JST_KEY_TEXT, .check = jst_check_plain, .example = "\"edge\"",
+        .doc = "For logs; else the bind text"),
+    LATER("alpn", "TLS"),
+    LATER("tls", "TLS"),
+    LATER("proxy_protocol", "the PROXY protocol"),
+    LATER("limits", "limits of a listener"),
+};
+
+static const struct jst_key target_keys[] = {
+    KEY(jst_part_target, url, JST_KEY_TEXT, .flags = JST_KEY_REQUIRED, .check = jst_check_target,
+        .example = "\"http://127.0.0.1:3000\"",
+        .doc = "\"http://host:port\" or \"unix:/run/app.sock\""),
+    KEY(jst_part_target, weight, JST_KEY_UINT, .fallback = "1", .min = 1, .max = 65535,
+        .example = "2", .doc = "Its share of the requests, compared with the other targets"),
+    LATER("sni", "TLS to origins"),
+};
+
+/* The name comes first: [upstreams.NAME] hides it, a route's `upstream` refers by it. */
+#define POOL_KEYS(targets_flags)                                                                   \
+    KEY(jst_part_pool, targets, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_TARGET],                \
+        .flags = (targets_flags), .example = "[\"http://127.0.0.1:3000\"]",                        \
+        .doc = "The origins: URLs, or tables with a URL and a weight"),                            \
+        KEY(jst_part_pool, strategy, JST_KEY_WORD, .fallback = "round_robin",                      \
+            WORDS("single", "round_robin"),                                                        \
+            WORDS_LATER("least_conn", "least_latency", "hash", "random"),                          \
+            .doc = "Which target takes a request: \"single\": always the first; "                  \
+                   "\"round_robin\": in turn, by weight"),                                         \
+        KEY(jst_part_pool, idle_max, JST_KEY_UINT, .fallback = "128", .max = 65535,                \
+            .example = "128", .doc = "Unused connections kept for each target and thread"),        \
+        LATER("health", "health checks"), LATER("retry", "retries"),                               \
+        LATER("breaker", "circuit breaking"), LATER("outlier", "outlier detection"),               \
+        LATER("max_inflight", "limits of a pool"), LATER("queue", "limits of a pool"),             \
+        LATER("sticky", "session affinity")
+
+static const struct jst_key pool_keys[] = {
+    KEY(jst_part_pool, name, JST_KEY_TEXT, .flags = JST_KEY_NAME, .check = jst_check_pool_name,
+        .doc = "The NAME of the table"),
+    POOL_KEYS(JST_KEY_REQUIRED),
+};
+
+static const struct jst_key route_pool_keys[] = {
+    KEY(jst_part_pool, name, JST_KEY_TEXT, .check = jst_check_pool_name, .example = "\"app\"",
+        .doc = "Name of a pool of [upstreams]; `upstream = \"NAME\"` is short for it"),
+    POOL_KEYS(0),
+};
+
+static const struct jst_rule route_pool_rules[] = {
+    NOT_BOTH("name", "targets"),
+    NOT_BOTH("name", "strategy"),
+    NOT_BOTH("name", "idle_max"),
+    {JST_RULE_ONE_OF, "name", "targets", NULL},
+};
+
+static const struct jst_key respond_keys[] = {
+    KEY(jst_part_respond, status, JST_KEY_UINT, .fallback = "200", .min = 200, .max = 599,
+        .example = "200", .doc = "Status code"),
+    KEY(jst_part_respond, body, JST_KEY_TEXT, .example = "\"It works.\\n\"", .doc = "The content"),
+    KEY(jst_part_respond, content_type, JST_KEY_TEXT, .fallback = "text/plain; charset=utf-8",
+        .check = jst_check_field_value, .example = "\"application/json\"",
+        .doc = "Content-Type of the body"),
+};
+
+static const struct jst_key redirect_keys[] = {
+    KEY(jst_part_redirect, to, JST_KEY_TEXT, .flags = JST_KEY_REQUIRED, .check = jst_check_redirect,
+        .example = "\"https://example.com$uri\"",
+        .doc = "Location; `$uri` is path and query, `$path`, `$query` and `$host` are parts of "
+               "the request"),
+    KEY(jst_part_redirect, status, JST_KEY_UINT, .fallback = "302", .min = 301, .max = 308,
+        .example = "308",
+        .doc = "301, 302, 303, 307 or 308; browsers remember 301 and 308 for long"),
+};
+
+static const struct jst_key matchers_keys[] = {
+    KEY(jst_part_matchers, hosts, JST_KEY_TEXTS, .check = jst_check_host,
+        .example = "[\"example.com\", \"*.example.com\"]",
+        .doc = "Host names; `*.` stands for one label; none: any host"),
+    KEY(jst_part_matchers, path_prefix, JST_KEY_TEXT, .check = jst_check_path,
+        .example = "\"/api\"",
+        .doc = "Start of the path, whole segments: /api takes /api and "
+               "/api/x but not /apis"),
+    KEY(jst_part_matchers, path, JST_KEY_TEXT, .check = jst_check_path, .example = "\"/login\"",
+        .doc = "The whole path"),
+    KEY(jst_part_matchers, methods, JST_KEY_TEXTS, .check = jst_check_method,
+        .example = "[\"GET\", \"POST\"]", .doc = "Methods; none: all"),
+    KEY(jst_part_matchers, headers, JST_KEY_PAIRS, .check = jst_check_field_name,
+        .check_value = jst_check_field_value, .example = "{ x-canary = \"1\" }",
+        .doc = "Request headers that must be there with these values; \"*\": with any value"),
+};
+
+static const struct jst_rule matchers_rules[] = {NOT_BOTH("path_prefix", "path")};
+
+static const struct jst_key handler_keys[] = {
+    KEY_AS("root", jst_part_route, handler.root, JST_KEY_TEXT,
+           .flags = JST_KEY_PATH | JST_KEY_HANDLER, .check = jst_check_plain,
+           .example = "\"/srv/www\"", .doc = "Serve the files of a folder"),
+    KEY_AS("proxy", jst_part_route, handler.proxy, JST_KEY_TEXT, .flags = JST_KEY_HANDLER,
+           .check = jst_check_proxy, .example = "\"http://127.0.0.1:3000\"",
+           .doc = "Pass requests to an origin: a URL (whose path is put before the request's), "
+                  "\"unix:/run/app.sock\", or the name of a pool of [upstreams]"),
+    KEY_AS("respond", jst_part_route, handler.respond, JST_KEY_TABLE, .flags = JST_KEY_HANDLER,
+           .block = &blocks[JST_BLOCK_RESPOND], .example = "\"It works.\\n\"",
+           .doc = "Answer with a fixed text"),
+    KEY_AS("redirect", jst_part_route, handler.redirect, JST_KEY_TABLE, .flags = JST_KEY_HANDLER,
+           .block = &blocks[JST_BLOCK_REDIRECT], .example = "\"https://example.com$uri\"",
+           .doc = "Send clients elsewhere"),
+    KEY_AS("index", jst_part_route, handler.index, JST_KEY_TEXTS, .flags = JST_KEY_FILES,
+           .fallback = "index.html", .check = jst_check_plain, .example = "[\"index.html\"]",
+           .doc = "Files that stand for a folder, in this order"),
+    KEY_AS("try_files", jst_part_route, handler.try_files, JST_KEY_TEXTS, .flags = JST_KEY_FILES,
+           .check = jst_check_plain, .example = "[\"$path\", \"$path.html\", \"=404\"]",
+           .doc =
+               "What to look for, in this order: `$path` is the request's path, a `/` at the end "
+               "means a folder, `=404` ends with that status"),
+    KEY_AS("spa", jst_part_route, handler.spa, JST_KEY_BOOL, .flags = JST_KEY_FILES,
+           .fallback = "false",
+           .doc = "One-page application: paths without a file get /index.html; short for "
+                  "`try_files = [\"$path\", \"$path/\", \"/index.html\"]`"),
+    KEY_AS("listing", jst_part_route, handler.listing, JST_KEY_BOOL, .flags = JST_KEY_FILES,
+           .fallback = "false", .doc = "Show the entries of folders without an index"),
+    KEY_AS("precompressed", jst_part_route, handler.precompressed, JST_KEY_BOOL,
+           .flags = JST_KEY_FILES, .fallback = "true",
+           .doc = "Send FILE.zst, FILE.br or FILE.gz beside a file to those who accept them"),
+    KEY_AS("dotfiles", jst_part_route, handler.dotfiles, JST_KEY_BOOL, .flags = JST_KEY_FILES,
+           .fallback = "false",
+           .doc = "Serve names that start with a dot (/.well-known always is)"),
+    KEY_AS("cache_control", jst_part_route, handler.cache_control, JST_KEY_TEXT,
+           .flags = JST_KEY_FILES, .check = jst_check_field_value,
+           .example = "\"public, max-age=3600\"", .doc = "Cache-Control of files"),
+    KEY_AS("error_pages", jst_part_route, handler.error_pages, JST_KEY_PAGES,
+           .flags = JST_KEY_FILES, .check_value = jst_check_error_page,
+           .example = "{ 404 = \"/404.html\" }",
+           .doc = "Files below the root that are sent with error statuses"),
+    KEY_AS("proxy_host", jst_part_route, handler.proxy_host, JST_KEY_TEXT, .flags = JST_KEY_PROXIED,
+           .check = jst_check_field_value, .example = "\"app.internal\"",
+           .doc = "Host header sent to the origin; else the client's"),
+    KEY_AS("headers", jst_part_route, handler.headers, JST_KEY_PAIRS, .flags = JST_KEY_MERGE,
+           .check = jst_check_field_name, .check_value = jst_check_field_value,
+           .example = "{ x-frame-options = \"DENY\" }",
+           .doc = "Headers set on every response; an empty value removes one"),
+    KEY_AS("limits", jst_part_route, handler.limits, JST_KEY_TABLE,
+           .block = &blocks[JST_BLOCK_ROUTE_LIMITS], .example = "{ body_bytes = \"10MB\" }",
+           .doc = "Limits that differ from the file's"),
+    KEY_AS("timeouts", jst_part_route, handler.timeouts, JST_KEY_TABLE,
+           .block = &blocks[JST_BLOCK_ROUTE_TIMEOUTS], .example = "{ upstream_response = \"5m\" }",
+           .doc = "Timeouts that differ from the file's"),
+    LATER("fastcgi", "FastCGI"),
+    LATER("app", "applications"),
+    LATER("compress", "compression"),
+    LATER("auth_gate", "authentication"),
+    LATER("cache", "the cache"),
+};
+
+static const struct jst_rule handler_rules[] = {
+    NOT_BOTH("root", "proxy"),    NOT_BOTH("root", "respond"),   NOT_BOTH("root", "redirect"),
+    NOT_BOTH("proxy", "respond"), NOT_BOTH("proxy", "redirect"), NOT_BOTH("respond", "redirect"),
+    NOT_BOTH("spa", "try_files"),
+};
+
+static const struct jst_key site_keys[] = {
+    KEY(jst_part_route, host, JST_KEY_TEXT, .check = jst_check_host, .example = "\"example.com\"",
+        .doc = "Host name; `*.example.com` takes one label more; without `host` and `hosts`: any"),
+    KEY(jst_part_route, hosts, JST_KEY_TEXTS, .check = jst_check_host,
+        .example = "[\"example.com\", \"www.example.com\"]", .doc = "Several host names"),
+    KEY(jst_part_route, name, JST_KEY_TEXT, .check = jst_check_plain, .example = "\"shop\"",
+        .doc = "For logs; else made from host and path"),
+    KEY(jst_part_route, routes, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_SITE_ROUTE],
+        .doc = "Parts of the site that are answered otherwise"),
+    LATER("tls", "TLS"),
+    LATER("hsts", "TLS"),
+};
+
+static const struct jst_rule site_rules[] = {NOT_BOTH("host", "hosts")};
+
+static const struct jst_key site_route_keys[] = {
+    KEY(jst_part_route, path, JST_KEY_TEXT, .check = jst_check_path, .example = "\"/api\"",
+        .doc = "Start of the path, whole segments: /api takes /api and /api/x but not /apis"),
+    KEY(jst_part_route, exact, JST_KEY_TEXT, .check = jst_check_path, .example = "\"/login\"",
+        .doc = "The whole path"),
+    KEY(jst_part_route, methods, JST_KEY_TEXTS, .check = jst_check_method,
+        .example = "[\"GET\", \"POST\"]", .doc = "Methods; none: all"),
+    KEY(jst_part_route, match_headers, JST_KEY_PAIRS, .check = jst_check_field_name,
+        .check_value = jst_check_field_value, .example = "{ x-canary = \"1\" }",
+        .doc = "Request headers that must be there with these values; \"*\": with any value"),
+    KEY(jst_part_route, strip_prefix, JST_KEY_BOOL, .fallback = "false",
+        .doc = "Files and origins see the path without `path`"),
+    KEY(jst_part_route, name, JST_KEY_TEXT, .check = jst_check_plain, .example = "\"api\"",
+        .doc = "For logs; else made from host and path"),
+    LATER("regex", "regular expressions"),
+};
+
+static const struct jst_rule site_route_rules[] = {
+    NOT_BOTH("path", "exact"),
+    NEEDS("strip_prefix", "path", "strip_prefix takes off what `path` says"),
+};
+
+static const struct jst_key route_keys[] = {
+    KEY(jst_part_route, name, JST_KEY_TEXT, .check = jst_check_plain, .example = "\"api\"",
+        .doc = "For logs; else made from host and path"),
+    KEY(jst_part_route, matchers, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_MATCHERS],
+        .example = "{ hosts = [\"example.com\"], path_prefix = \"/api\" }",
+        .doc = "Which requests it takes; none: all"),
+    KEY_AS("upstream", jst_part_route, handler.upstream, JST_KEY_TABLE, .flags = JST_KEY_HANDLER,
+           .block = &blocks[JST_BLOCK_ROUTE_POOL], .example = "\"app\"",
+           .doc = "Pass requests to a pool: its name, or a pool of its own"),
+    KEY(jst_part_route, strip_prefix, JST_KEY_BOOL, .fallback = "false",
+        .doc = "Files and origins see the path without `path_prefix`"),
+    LATER("filters", "filters"),
+    LATER("response_filters", "filters"),
+};
+
+static const struct jst_rule route_rules[] = {
+    NOT_BOTH("upstream", "root"),
+    NOT_BOTH("upstream", "proxy"),
+    NOT_BOTH("upstream", "respond"),
+    NOT_BOTH("upstream", "redirect"),
+};
+
+static const struct jst_key file_keys[] = {
+    KEY(jst_part_file, include, JST_KEY_TEXTS, .check = jst_check_plain,
+        .example = "[\"sites/*.toml\"]",
+        .doc = "More files, by pattern, relative to this one; read in the order of their names"),
+    KEY(jst_part_file, server, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_SERVER],
+        .flags = JST_KEY_ALWAYS, .doc = "The process"),
+    KEY(jst_part_file, limits, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_LIMITS],
+        .flags = JST_KEY_ALWAYS, .doc = "What a client may ask for"),
+    KEY(jst_part_file, timeouts, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_TIMEOUTS],
+        .flags = JST_KEY_ALWAYS, .doc = "How long things may take"),
+    KEY(jst_part_file, log, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_LOG], .flags = JST_KEY_ALWAYS,
+        .doc = "What is written down"),
+    KEY(jst_part_file, listeners, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_LISTENER],
+        .flags = JST_KEY_ONE_OK,
+        .doc = "Addresses to listen on; a single one may be written [listeners]; none: \":8080\""),
+    KEY(jst_part_file, upstreams, JST_KEY_NAMED, .block = &blocks[JST_BLOCK_POOL],
+        .doc = "Pools of origins, by name"),
+    KEY(jst_part_file, sites, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_SITE],
+        .doc = "Virtual hosts: the short form"),
+    KEY(jst_part_file, routes, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_ROUTE],
+        .doc = "Routes: the full form; sites become these"),
+    LATER("admin", "the admin interface"),
+    LATER("metrics", "metrics"),
+    LATER("tracing", "tracing"),
+    LATER("acme", "TLS"),
+    LATER("tls", "TLS"),
+    LATER("ech", "TLS"),
+    LATER("http3", "HTTP/3"),
+    LATER("dns", "DNS settings"),
+    LATER("plugins", "plugins"),
+    LATER("cache", "the cache"),
+    LATER("observe", "observation of traffic"),
+    LATER("auth_gate", "authentication"),
+    LATER("apps", "applications"),
+    LATER("supervisor", "applications"),
+    LATER("dashboard", "the dashboard"),
+    LATER("store", "the state store"),
+};
+
+#define BLOCK(block_id, struct_type) .id = JST_BLOCK_##block_id, .bytes = sizeof(struct struct_type)
+
+static const struct jst_block blocks[JST_BLOCKS_N] = {
+    [JST_BLOCK_FILE] = {BLOCK(FILE, jst_part_file), .name = "file", .title = "the file",
+                        LIST(file_keys), .doc = "What stands at the top level"},
+    [JST_BLOCK_SERVER] = {BLOCK(SERVER, jst_part_server), .name = "server", .title = "[server]",
+                          LIST(server_keys), .doc = "The process"},
+    [JST_BLOCK_LIMITS] = {BLOCK(LIMITS, jst_part_limits), .name = "limits", .title = "[limits]",
+                          LIST(limits_keys), .doc = "What a client may ask for"},
+    [JST_BLOCK_ROUTE_LIMITS] = {BLOCK(ROUTE_LIMITS, jst_part_limits), .name = "route-limits",
+                                .title = "limits of a site or route", .keys = limits_keys,
+                                .keys_n = ROUTE_LIMITS_N,
+                                .doc = "Written `limits = { ... }` or [sites.limits]; what is not "
+                                       "given is as around it"},
+    [JST_BLOCK_TIMEOUTS] = {BLOCK(TIMEOUTS, jst_part_timeouts), .name = "timeouts",
+                            .title = "[timeouts]", LIST(timeouts_keys),
+                            .doc = "How long things may take; \"0\" means for ever"},
+    [JST_BLOCK_ROUTE_TIMEOUTS] = {BLOCK(ROUTE_TIMEOUTS, jst_part_timeouts),
+                                  .name = "route-timeouts", .title = "timeouts of a site or route",
+                                  .keys = timeouts_keys, .keys_n = ROUTE_TIMEOUTS_N,
+                                  .doc = "Written `timeouts = { ... }` or [sites.timeouts]; what "
+                                         "is not given is as around it"},
+    [JST_BLOCK_LOG] = {BLOCK(LOG, jst_part_log), .name = "log", .title = "[log]", LIST(log_keys),
+                       .doc = "What is written down"},
+    [JST_BLOCK_ACCESS] = {BLOCK(ACCESS, jst_part_access), .name = "access", .title = "log.access",
+                          LIST(access_keys), .short_key = "format",
+                          .doc = "Written `access = \"off\"` (or another format) or `access = { "
+                                 "format = \"json\", path = \"access.log\" }`"},
+    [JST_BLOCK_LISTENER] = {BLOCK(LISTENER, jst_part_listener), .name = "listener",
+                            .title = "[[listeners]]", LIST(listener_keys),
+                            .doc = "An address to listen on"},
+    [JST_BLOCK_POOL] = {BLOCK(POOL, jst_part_pool), .name = "upstream", .title = "[upstreams.NAME]",
+                        LIST(pool_keys),
+                        .doc = "A pool of origins that sites and routes refer to by NAME"},
+    [JST_BLOCK_TARGET] = {BLOCK(TARGET, jst_part_target), .name = "target",
+                          .title = "an entry of targets", LIST(target_keys), .short_key = "url",
+                          .doc = "A URL alone, or a table with these keys"},
+    [JST_BLOCK_SITE] = {BLOCK(SITE, jst_part_route), .name = "site", .title = "[[sites]]",
+                        LIST(site_keys), RULES(site_rules), .base = &blocks[JST_BLOCK_HANDLER],
+                        .doc = "A virtual host"},
+    [JST_BLOCK_SITE_ROUTE] = {BLOCK(SITE_ROUTE, jst_part_route), .name = "site-route",
+                              .title = "[[sites.routes]]", LIST(site_route_keys),
+                              RULES(site_route_rules), .base = &blocks[JST_BLOCK_HANDLER],
+                              .doc = "A part of the site above it. What it does not say is as the "
+                                     "site says, what answers included"},
+    [JST_BLOCK_HANDLER] = {.id = JST_BLOCK_HANDLER,
+                           .name = "handler",
+                           .title = "what answers",
+                           LIST(handler_keys),
+                           RULES(handler_rules),
+                           .doc = "Keys of sites, of their routes and of full routes: one of "
+                                  "`root`, `proxy`, `respond`, `redirect`, and what goes with it"},
+    [JST_BLOCK_RESPOND] = {BLOCK(RESPOND, jst_part_respond), .name = "respond", .title = "respond",
+                           LIST(respond_keys), .short_key = "body",
+                           .doc = "A text alone, or a table with these keys"},
+    [JST_BLOCK_REDIRECT] = {BLOCK(REDIRECT, jst_part_redirect), .name = "redirect",
+                            .title = "redirect", LIST(redirect_keys), .short_key = "to",
+                            .doc = "A target alone, or a table with these keys"},
+    [JST_BLOCK_ROUTE] = {BLOCK(ROUTE, jst_part_route), .name = "route", .title = "[[routes]]",
+                         LIST(route_keys), RULES(route_rules), .base = &blocks[JST_BLOCK_HANDLER],
+                         .doc = "A route in full"},
+    [JST_BLOCK_MATCHERS] = {BLOCK(MATCHERS, jst_part_matchers), .name = "matchers",
+                            .title = "[routes.matchers]", LIST(matchers_keys),
+                            RULES(matchers_rules), .doc = "Which requests a route takes"},
+    [JST_BLOCK_ROUTE_POOL] = {BLOCK(ROUTE_POOL, jst_part_pool), .name = "route-upstream",
+                              .title = "[routes.upstream]", LIST(route_pool_keys),
+                              RULES(route_pool_rules), .short_key = "name",
+                              .doc = "The name of a pool alone, or a table with these keys"},
+};
+
+const struct jst_block *
+jst_schema_root(void)
+{
+    return &blocks[JST_BLOCK_FILE];
+}
+
+const struct jst_block *
+jst_schema_block(enum jst_block_id id)
+{
+    return &blocks[id];
+}
+
+ptrdiff_t
+jst_block_find(const struct jst_block *b, struct jst_slice name)
+{
+    size_t n = jst_block_keys_n(b);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct jst_key *key = jst_block_key(b, i);
+
+        if (name.n > 0 && key->name_n == name.n && memcmp(key->name, name.p, name.n) == 0) {
+            return (ptrdiff_t)i;
+        }
+    }
+    return -1;
+}
+
+size_t
+jst_block_get(const struct jst_block *b, const char *name)
+{
+    ptrdiff_t i = jst_block_find(b, jst_slice_z(name));
+
+    JST_ASSERT(i >= 0);
+    return (size_t)i;
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `joist config show`: the typed structs as TOML, by the schema. What it prints loads again to the
+ * same configuration, secrets apart.
+ */
+#include "conf/show.h"
+#include "base/str.h"
+#include "conf/conf.h"
+#include "conf/schema.h"
+#include "conf/value.h"
+
+#include <stdlib.h>
+
+#define PREFIX_MAX 128
+
+struct show {
+    FILE *out;
+    char *scratch; /* one printed value */
+    size_t cap;
+};
+
+static void show_block(struct show *s, const struct jst_block *block, const void *object,
+                       const char *prefix);
+
+/* A value as TOML writes a string. Longer ones than the scratch holds are cut: no key has them but
+ * the body of `respond`, for which there is room. */
+static void
+print_string(struct show *s, const char *text)
+{
+    const struct jst_key key = {.name = "", .type = JST_KEY_TEXT};
+
+    (void)jst_value_print(s->scratch, s->cap, &text, &key);
+    (void)fputs(s->scratch, s->out);
+}
+
+static bool
+is_bare(const char *key)
+{
+    for (const char *p = key; *p != '\0'; p++) {
+        char c = jst_lower(*p);
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-')) {
+            return false;
+        }
+    }
+    return key[0] != '\0';
+}
+
+static void
+print_key(struct show *s, const char *key)
+{
+    if (is_bare(key)) {
+        (void)fputs(key, s->out);
+    } else {
+        print_string(s, key);
+    }
+}
+
+bool
+jst_show_is_secret(const char *name)
+{
+    static const char *const parts[] = {"auth", "cookie", "token", "secret", "key", "password"};
+
+    for (size_t i = 0; i < JST_COUNT(parts); i++) {
+        if (strcasestr(name, parts[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+print_pairs(struct show *s, const struct jst_pairs *list)
+{
+    (void)fputs("{ ", s->out);
+    for (size_t i = 0; i < list->n; i++) {
+        (void)fputs(i > 0 ? ", " : "", s->out);
+        print_key(s, list->v[i].name);
+        (void)fputs(" = ", s->out);
+        print_string(s, jst_show_is_secret(list->v[i].name) ? JST_SHOW_REDACTED : list->v[i].value);
+    }
+    (void)fputs(" }", s->out);
+}
+
+static void
+print_pages(struct show *s, const struct jst_pages *list)
+{
+    (void)fputs("{ ", s->out);
+    for (size_t i = 0; i < list->n; i++) {
+        (void)fprintf(s->out, "%s%u = ", i > 0 ? ", " : "", list->v[i].status);
+        print_string(s, list->v[i].path);
+    }
+    (void)fputs(" }", s->out);
+}
+
+static void
+print_texts(struct show *s, const struct jst_texts *list)
+{
+    (void)fputc('[', s->out);
+    for (size_t i = 0; i < list->n; i++) {
+        (void)fputs(i > 0 ? ", " : "", s->out);
+        print_string(s, list->v[i]);
+    }
+    (void)fputc(']', s->out);
+}
+
+static void
+print_targets(struct show *s, const struct jst_part_target *targets, size_t n)
+{
+    (void)fputc('[', s->out);
+    for (size_t i = 0; i < n; i++) {
+        (void)fputs(i > 0 ? ", { url = " : "{ url = ", s->out);
+        print_string(s, targets[i].url);
+        (void)fprintf(s->out, ", weight = %u }", targets[i].weight);
+    }
+    (void)fputc(']', s->out);
+}
+
+const void *
+jst_show_pointer(const void *object, const struct jst_key *key)
+{
+    const void *p;
+
+    memcpy(&p, jst_value_at_const(object, key), sizeof(p));
+    return p;
+}
+
+size_t
+jst_show_count(const void *object, const struct jst_key *key)
+{
+    size_t n;
+
+    memcpy(&n, (const char *)jst_value_at_const(object, key) + sizeof(void *), sizeof(n));
+    return n;
+}
+
+static bool
+is_empty(const void *object, const struct jst_key *key)
+{
+    switch (key->type) {
+    case JST_KEY_TEXT:
+    case JST_KEY_TABLE:
+        return jst_show_pointer(object, key) == NULL;
+    case JST_KEY_TEXTS:
+    case JST_KEY_PAIRS:
+    case JST_KEY_PAGES:
+    case JST_KEY_TABLES:
+    case JST_KEY_NAMED:
+        return jst_show_count(object, key) == 0;
+    default:
+        return false;
+    }
+}
+
+bool
+jst_show_is_idle(const struct jst_block *block, const void *object, const struct jst_key *key)
+{
+    const struct jst_part_route *route = object;
+    const struct jst_part_pool *pool = object;
+
+    if ((key->flags & JST_KEY_NAME) != 0 || key->type == JST_KEY_LATER || is_empty(object, key)) {
+        return true;
+    }
+    if (block->id == JST_BLOCK_FILE) {
+        return strcmp(key->name, "include") == 0; /* its files are part of what is shown */
+    }
+    if (block->id == JST_BLOCK_ROUTE_POOL) {
+        return pool->name != NULL && strcmp(key->name, "name") != 0;
+    }
+    if (block->base != NULL) {
+        const struct jst_part_handler *h = &route->handler;
+
+        return ((key->flags & JST_KEY_FILES) != 0 && h->root == NULL) ||
+               ((key->flags & JST_KEY_PROXIED) != 0 && h->proxy == NULL && h->upstream == NULL);
+    }
+    return false;
+}
+
+static bool
+is_inline(const struct jst_key *key)
+{
+    return key->type < JST_KEY_TABLE ||
+           (key->type == JST_KEY_TABLES && key->block->id == JST_BLOCK_TARGET);
+}
+
+static void
+show_inline(struct show *s, const struct jst_key *key, const void *object)
+{
+    (void)fprintf(s->out, "%s = ", key->name);
+    switch (key->type) {
+    case JST_KEY_TEXTS:
+        print_texts(s, jst_value_at_const(object, key));
+        break;
+    case JST_KEY_PAIRS:
+        print_pairs(s, jst_value_at_const(object, key));
+        break;
+    case JST_KEY_PAGES:
+        print_pages(s, jst_value_at_const(object, key));
+        break;
+    case JST_KEY_TABLES:
+        print_targets(s, jst_show_pointer(object, key), jst_show_count(object, key));
+        break;
+    default:
+        (void)jst_value_print(s->scratch, s->cap, object, key);
+        (void)fputs(s->scratch, s->out);
+    }
+    (void)fputc('\n', s->out);
+}
+
+static void
+show_named(struct show *s, const struct jst_key *key, const void *object, const char *path)
+{
+    const char *child = jst_show_pointer(object, key);
+    size_t n = jst_show_count(object, key);
+
+    for (size_t i = 0; i < n; i++, child += key->block->bytes) {
+        (void)fprintf(s->out, "\n[%s.", path);
+        print_key(s, jst_show_pointer(child, jst_block_key(key->block, 0)));
+        (void)fputs("]\n", s->out);
+        show_block(s, key->block, child, path);
+    }
+}
+
+static void
+show_nested(struct show *s, const struct jst_key *key, const void *object, const char *prefix)
+{
+    char path[PREFIX_MAX];
+    const char *child = jst_show_pointer(object, key);
+    bool many = key->type == JST_KEY_TABLES;
+    size_t n = many ? jst_show_count(object, key) : 1;
+
+    (void)jst_fmt(path, sizeof(path), "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", key->name);
+    if (key->type == JST_KEY_NAMED) {
+        show_named(s, key, object, path);
+        return;
+    }
+    for (size_t i = 0; i < n; i++, child += key->block->bytes) {
+        (void)fprintf(s->out, many ? "\n[[%s]]\n" : "\n[%s]\n", path);
+        show_block(s, key->block, child, path);
+    }
+}
+
+/* Plain keys first: in TOML what follows a header belongs to it. */
+static void
+show_block(struct show *s, const struct jst_block *block, const void *object, const char *prefix)
+{
+    size_t n = jst_block_keys_n(block);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct jst_key *key = jst_block_key(block, i);
+
+        if (is_inline(key) && !jst_show_is_idle(block, object, key)) {
+            show_inline(s, key, object);
+        }
+    }
+    /* The base's first: a site's own tables before its routes, which would take them over. */
+    for (size_t j = 0; j < n; j++) {
+        const struct jst_key *key = jst_block_key(block, (j + block->keys_n) % n);
+
+        if (!is_inline(key) && !jst_show_is_idle(block, object, key)) {
+            show_nested(s, key, object, prefix);
+        }
+    }
+}
+
+/* The longest text anywhere in the tree. */
+static size_t
+longest_text(const struct jst_node *node)
+{
+    size_t most = node->kind == JST_NODE_STRING ? node->v.text.n : 0;
+
+    for (const struct jst_node *c = node->first; c != NULL; c = c->next) {
+        most = JST_MAX(most, longest_text(c));
+    }
+    return most;
+}
+
+size_t
+jst_show_scratch_bytes(const struct jst_conf *conf)
+{
+    return 6 * longest_text(conf->root) + 8192;
+}
+
+void
+jst_conf_show(const struct jst_conf *conf, FILE *out)
+{
+    struct show s = {.out = out, .cap = jst_show_scratch_bytes(conf)};
+
+    s.scratch = malloc(s.cap);
+    if (s.scratch != NULL) {
+        show_block(&s, jst_schema_root(), conf->file, "");
+    }
+    free(s.scratch);
+}
