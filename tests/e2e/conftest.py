@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the end-to-end tests. The classes behind them are in lib/."""
+from pathlib import Path
+
+import pytest
+
+from lib.server import BINARY, Joist
+
+
+def pytest_collection_modifyitems(items):
+    if items and not Path(BINARY).exists():
+        pytest.exit(f"there is no {BINARY}: build first, or set JOIST_BIN", 1)
+
+
+@pytest.fixture
+def run_joist(tmp_path):
+    """run_joist(config, …) starts a server that is stopped, and held to a clean end, afterwards."""
+    running = []
+
+    def start(config, **options):
+        joist = Joist(tmp_path / f"joist-{len(running)}", config, **options)
+        joist.__enter__()
+        running.append(joist)
+        return joist
+
+    yield start
+    failures = []
+    for joist in reversed(running):
+        try:
+            joist.__exit__(None, None, None)
+        except AssertionError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def proxy_config(origin, extra=""):
+    """One site for any host, all of it to an origin."""
+    return f'[[sites]]\nproxy = "{origin.url}"\n{extra}\n'

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""The command line: help, versions, wrong usage."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from lib import net
+from lib.server import BINARY
+
+COMMANDS = ["run", "config validate", "config show", "config schema", "version", "help"]
+
+
+def joist(*arguments, cwd=None, env=None):
+    return subprocess.run([BINARY, *arguments], capture_output=True, text=True, cwd=cwd,
+                          env={**os.environ, **(env or {})}, timeout=net.PATIENCE_S, check=False,
+                          stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["--help"], ["-h"]])
+def test_help_lists_every_command(arguments):
+    done = joist(*arguments)
+    assert done.returncode == 0 and not done.stderr
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} +\w", done.stdout, re.M), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command):
+    done = joist(*command.split(), "--help")
+    assert done.returncode == 0 and not done.stderr
+    assert f"Usage: joist {command}" in done.stdout
+    example = done.stdout.split("Example:\n")[1]
+    assert example.startswith(f"  joist {command}")
+    assert done.stdout == joist("help", *command.split()).stdout
+    assert done.stdout == joist(*command.split(), "-h").stdout
+
+
+def test_version():
+    text = joist("version").stdout
+    assert re.fullmatch(r"joist \d+\.\d+\.\d+\n", text)
+    assert json.loads(joist("version", "--json").stdout)["version"] == text.split()[1]
+    assert joist("--version").stdout == text
+
+
+@pytest.mark.parametrize("arguments, error, remedy", [
+    (["rnu"], "there is no command 'rnu'", "did you mean joist run?"),
+    (["confg"], "there is no command 'confg'", "did you mean joist config?"),
+    (["config"], "'joist config' needs a second word", "joist config validate"),
+    (["config", "vaildate"], "no command 'config vaildate'", "did you mean joist config validate?"),
+    (["config", "frobnicate"], "no command 'config frobnicate'", "joist config show"),
+    (["zzz"], "there is no command 'zzz'", "joist help lists the commands"),
+    (["--jsn"], "there is no option '--jsn'", "joist help"),
+    (["version", "--jsno"], "joist version has no option '--jsno'", "did you mean --json?"),
+    (["run", "--json"], "joist run has no option '--json'", "joist run --help"),
+    (["run", "a.toml", "b.toml"], "takes no more words: 'b.toml'", "joist help"),
+    (["version", "x"], "takes no more words: 'x'", "joist help"),
+    (["valdate"], "there is no command 'valdate'", "did you mean joist config validate?"),
+    (["show"], "there is no command 'show'", "did you mean joist config show?"),
+    (["--vresion"], "there is no option '--vresion'", "did you mean joist --version?"),
+    (["--config", "x"], "there is no option '--config'", "joist run FILE"),
+    (["run", "-c", "x"], "joist run has no option '-c'", "joist run FILE"),
+    (["."], "there is no command '.'", 'root = "FOLDER"'),
+    (["./public"], "there is no command './public'", 'root = "FOLDER"'),
+    (["http://127.0.0.1:3000"], "there is no command 'http://127.0.0.1:3000'", "proxy ="),
+    (["reload"], "there is no command 'reload'", "not there yet"),
+    (["stop"], "there is no command 'stop'", "SIGTERM"),
+    (["help", "config"], "'joist config' needs a second word", "joist config validate"),
+    (["help", "nothing"], "there is no command 'nothing'", "joist help lists the commands"),
+])
+def test_wrong_usage(arguments, error, remedy):
+    done = joist(*arguments)
+    assert done.returncode == 2
+    assert not done.stdout
+    first, second = done.stderr.splitlines()
+    assert first.startswith("error: ") and error in first
+    assert second.startswith("help: ") and remedy in second
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["config", "validate"], ["config", "show"]])
+def test_without_a_file(arguments, tmp_path):
+    done = joist(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: there is no joist.toml in this folder\nhelp: ")
+    assert "[[sites]]" in done.stderr
+
+
+def test_the_file_of_this_folder_is_taken(tmp_path):
+    (tmp_path / "joist.toml").write_text('[[sites]]\nrespond = "x"\n')
+    done = joist("config", "validate", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == "joist.toml: good: 1 route, 1 listener\n"
+
+
+def test_a_file_of_another_name(tmp_path):
+    (tmp_path / "edge.conf").write_text('[[sites]]\nrespond = "x"\n')
+    done = joist("edge.conf", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "help: a configuration whose name does not end in .toml: joist run FILE\n" in done.stderr
+    assert joist("config", "validate", "edge.conf", cwd=tmp_path).returncode == 0
+
+
+def test_a_folder_is_no_configuration(tmp_path):
+    done = joist("run", ".", cwd=tmp_path)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first == "error: cannot read '.': it is a folder"
+    assert second.startswith("help: ") and 'root = "FOLDER"' in second
+
+
+def test_a_file_that_starts_with_a_dash(tmp_path):
+    (tmp_path / "-x.toml").write_text('[[sites]]\nrespond = "x"\n')
+    assert joist("config", "validate", "--", "-x.toml", cwd=tmp_path).returncode == 0
+
+
+def test_no_colours_without_a_terminal(tmp_path):
+    (tmp_path / "joist.toml").write_text("x = 1\n")
+    assert "\033" not in joist("config", "validate", cwd=tmp_path).stderr
+    assert "\033" not in joist("zzz").stderr

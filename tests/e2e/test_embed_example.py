@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""examples/embed: another program with the library inside, through its public headers alone."""
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lib.client import Client, fetch
+from lib.net import PATIENCE_S
+from lib.origin import Origin
+from lib.server import BINARY
+
+BUILD = Path(os.environ.get("JOIST_BUILD") or Path(BINARY).parent)
+EMBED = BUILD / "examples/embed/embed"
+
+
+class Embedder:
+    """The example as a process. `lines` are what it printed since the port became known."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen([EMBED, *map(str, arguments)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        first = self.process.stdout.readline()
+        match = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+)\n", first)
+        assert match, f"{first!r} {self.process.stderr.read() if not first else ''}"
+        self.port = int(match.group(1))
+        self.lines = []
+
+    def change(self, text):
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+        self.wait_for("changed")
+
+    def wait_for(self, wanted):
+        for line in self.process.stdout: # ends with the process; pytest's timeout bounds the rest
+            self.lines.append(line.rstrip("\n"))
+            if self.lines[-1] == wanted:
+                return
+        raise AssertionError(f"it ended without {wanted!r}: {self.process.stderr.read()}")
+
+    def end(self):
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        self.lines += out.splitlines()
+        return self.process.returncode, err
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "index.html").write_text("<p>a page</p>\n")
+    return tmp_path
+
+
+@pytest.fixture
+def embed():
+    running = []
+
+    def start(*arguments):
+        running.append(Embedder(*arguments))
+        return running[-1]
+
+    yield start
+    for embedder in running:
+        if embedder.process.poll() is None:
+            embedder.process.kill()
+        embedder.process.communicate()
+
+
+def test_embedded_engine_serves_and_ends(embed, folder):
+    embedder = embed(folder)
+    assert fetch(embedder.port, "/").body == b"<p>a page</p>\n"
+    assert fetch(embedder.port, "/hello").body == b"hello\n"
+    assert fetch(embedder.port, "/hello/more").status == 404
+    code, err = embedder.end()
+    assert code == 0, err
+    assert embedder.lines == ["GET / 200", "GET /hello 200", "GET /hello/more 404"]
+    assert err == "embed: 3 requests on 3 connections\n"
+
+
+def test_embedded_engine_changes_under_an_open_connection(embed, folder):
+    embedder = embed(folder)
+    with Client(embedder.port) as client:
+        assert client.get("/hello").body == b"hello\n"
+        embedder.change("good morning\n")
+        assert client.get("/hello").body == b"good morning\n"
+        embedder.change("good night\n")
+        assert client.get("/hello").body == b"good night\n"
+        code, err = embedder.end() # the idle connection is closed by the drain
+        client.expect_closed()
+    assert code == 0, err
+    assert err == "embed: 3 requests on 1 connections\n"
+
+
+def test_embedded_engine_proxies(embed, folder):
+    with Origin() as origin:
+        embedder = embed(folder, origin.url)
+        assert fetch(embedder.port, "/api/x").status == 200
+        embedder.change("still here\n")
+        assert fetch(embedder.port, "/api/y").status == 200
+        assert [request.target for request in origin.requests] == ["/api/x", "/api/y"]
+        code, err = embedder.end()
+    assert code == 0, err
+
+
+def test_embedded_engine_says_what_is_wrong(folder):
+    done = subprocess.run([EMBED, folder, "ftp://example.com"], stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "embed: error: 'ftp://example.com' is no origin" in done.stderr
+
+
+def test_embedded_engine_serves_beside_a_missing_folder(embed, tmp_path):
+    embedder = embed(tmp_path / "missing")
+    assert fetch(embedder.port, "/").status == 404
+    assert fetch(embedder.port, "/hello").body == b"hello\n"
+    code, err = embedder.end()
+    assert code == 0, err
+    assert "embed: warning: root" in err
