@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: MIT
+"""
+The rows of the table: what each asks, how it is measured, when its goal is met.
+
+A row's result is a dict: {"id", "title", "goal", "peers": {name: {...} or {"left_out": why}}, "verdict", ...}.
+Verdict: "met", "missed", or "not measured"; nothing is ever filled in for a figure that was not taken.
+"""
+
+import json
+import os
+import resource
+import statistics
+import time
+from dataclasses import dataclass
+
+from . import load, net, peers
+from .procs import cpu_seconds, memory_bytes
+
+WARMUP_S = 1
+CONNS_10K = 10000
+CONNS_10K_SECONDS_MIN = 10
+IDLE_CONNS = 10000
+IDLE_SETTLE_S = 6.0
+IDLE_STILL_BYTES = 64 * 1024  # PSS moves a little whenever anyone maps or leaves a shared library
+IDLE_PROBES = 100
+ROUTE_BENCH = os.path.join(peers.ROOT, "build", "release", "bench", "route_bench")
+ROUTE_BENCH_TIMEOUT_S = 120
+ROUTE_LOOKUP_NS_MAX = 1000.0
+ROUTE_LOAD_MS_MAX = 1000.0
+
+
+
+@dataclass
+class Row:
+    id: str
+    title: str
+    kind: str  # "cpu", "memory", "conns", "route"
+    mode: str = "proxy"
+    path: str = peers.PATH_SMALL
+    conns: int = 64
+    goal: float = 0.0
+    goal_text: str = ""
+
+    def new_result(self):
+        return {"id": self.id, "title": self.title, "kind": self.kind, "goal": self.goal, "goal_text": self.goal_text,
+                "peers": {}, "verdict": "not measured", "notes": []}
+
+
+def ratio_goal(goal):
+    return f"CPU per request ≤ {goal} × best peer"
+
+
+ROWS = [
+    Row("proxy-small", "h1 proxy, 128 B, keep-alive, 64 connections", "cpu", goal=0.95, goal_text=ratio_goal(0.95)),
+    Row("proxy-100k", "h1 proxy, 100 KB, keep-alive, 16 connections", "cpu", path=peers.PATH_100K, conns=16,
+        goal=0.85, goal_text=ratio_goal(0.85)),
+    Row("static-1k", "h1 static file, 1 KB, keep-alive, 64 connections", "cpu", mode="static", path=peers.PATH_1K,
+        goal=0.7, goal_text=ratio_goal(0.7)),
+    Row("idle-memory", f"memory of an idle keep-alive connection ({IDLE_CONNS:,} open, proxied)", "memory",
+        conns=IDLE_CONNS, goal=0.5, goal_text="≤ 0.5 KiB of user-space memory"),
+    Row("conns-10k", f"wrk at {CONNS_10K:,} open connections, h1 static file, 1 KB", "conns", mode="static",
+        path=peers.PATH_1K, conns=CONNS_10K, goal_text="no error"),
+    Row("conns-10k-proxy", f"wrk at {CONNS_10K:,} open connections, h1 proxy, 128 B", "conns", conns=CONNS_10K,
+        goal_text="no error"),
+    Row("route-lookup", "route lookup, 10,000 sites × 10 routes", "route",
+        goal_text="lookup < 1 µs, load < 1 s"),
+]
+
+
+class Bench:
+    """What all rows share: where to work, which cores, which peers, how long."""
+
+    def __init__(self, procs, work, cores, chosen, repeat, seconds, say):
+        self.procs = procs
+        self.work = work
+        self.proxy_cpu, self.load_cpu = cores
+        self.chosen = chosen  # peers that were asked for, in order
+        self.repeat = repeat
+        self.seconds = seconds
+        self.say = say
+        self.ports = net.Ports()
+
+    def measure(self, row):
+        """Run one row; whatever goes wrong is said in its result."""
+        result = row.new_result()
+        try:
+            MEASURES[row.kind](self, row, result)
+        except (peers.PeerError, load.LoadError, RuntimeError, OSError) as e:
+            result["notes"].append(str(e))
+            result["verdict"] = "not measured"
+        finally:
+            self.procs.stop_all()
+        return result
+
+    def candidates(self, row, result, with_floor):
+        """The peers that can take part; the others are noted with the reason."""
+        out = []
+        for peer in self.chosen:
+            if not peer.has(row) or (peer.floor and not with_floor):
+                continue
+            why = peer.missing()
+            if why is None:
+                out.append(peer)
+            else:
+                result["peers"][peer.name] = {"left_out": why}
+        return out
+
+    def start(self, row, peer, origin_port):
+        """Start `peer` for `row` and see that it gives the right bytes; returns (process, port)."""
+        port = self.ports.take()
+        proc = peers.start_peer(self.procs, peer, self.work, self.proxy_cpu, row, port, origin_port)
+        try:
+            peers.wait_answer(proc, port, row.path)
+        except peers.PeerError:
+            self.procs.stop(proc)
+            raise
+        return proc, port
+
+    def start_all(self, row, result, with_floor):
+        """Start origin and candidates; {name: (process, port)}. Who cannot start is left out and said so."""
+        todo = self.candidates(row, result, with_floor)
+        origin_ports = {peer.name: self.ports.take() for peer in todo}
+        if row.mode == "proxy" and todo:
+            peers.start_origin(self.procs, self.work, self.load_cpu, list(origin_ports.values()))
+        started = {}
+        for peer in todo:
+            try:
+                started[peer.name] = self.start(row, peer, origin_ports[peer.name])
+            except peers.PeerError as e:
+                result["peers"][peer.name] = {"left_out": str(e)}
+        return started
+
+
+def url_of(row, port):
+    return f"http://127.0.0.1:{port}{row.path}"
+
+
+def median_of(samples, key):
+    return statistics.median(s[key] for s in samples)
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "rounds": len(values)}
+
+
+# CPU per request
+
+
+def take_sample(bench, row, proc, port):
+    """One timed run of wrk: what the proxy's CPU time grew by, for each request done."""
+    pids = proc.pids()
+    before = cpu_seconds(pids)
+    sample = load.run_wrk(bench.procs, bench.load_cpu, url_of(row, port), row.conns, bench.seconds)
+    sample["cpu_s"] = cpu_seconds(pids) - before
+    if sample["requests"] == 0:
+        raise load.LoadError("no request was done")
+    sample["cpu_us_per_request"] = sample["cpu_s"] * 1e6 / sample["requests"]
+    return sample
+
+
+def measure_cpu(bench, row, result):
+    """Rounds A B C A B C …; each sample with an error makes its peer's figure invalid."""
+    started = bench.start_all(row, result, with_floor=True)
+    samples = {name: [] for name in started}
+    for name, (_, port) in started.items():
+        try:
+            load.run_wrk(bench.procs, bench.load_cpu, url_of(row, port), row.conns, WARMUP_S)
+        except load.LoadError as e:
+            result["peers"][name] = {"left_out": f"warm-up: {e}"}
+    for turn in range(bench.repeat):
+        for name, (proc, port) in started.items():
+            if "left_out" in result["peers"].get(name, {}):
+                continue
+            try:
+                sample = take_sample(bench, row, proc, port)
+            except (RuntimeError, OSError) as e:
+                result["peers"][name] = {"left_out": f"round {turn + 1}: {e}"}
+                continue
+            if sample["errors"] > 0:
+                result["peers"][name] = {"left_out": f"round {turn + 1}: {error_text(sample)}", "sample": sample}
+                continue
+            samples[name].append(sample)
+            bench.say(f"  {row.id} round {turn + 1}/{bench.repeat} {name}: "
+                      f"{sample['cpu_us_per_request']:.2f} µs/request, {sample['requests_per_s']:.0f} requests/s")
+    for name, taken in samples.items():
+        if "left_out" not in result["peers"].get(name, {}) and taken:
+            result["peers"][name] = {
+                "cpu_us_per_request": spread([s["cpu_us_per_request"] for s in taken]),
+                "requests_per_s": spread([s["requests_per_s"] for s in taken]),
+                "p99_ms": median_of(taken, "p99_ms"),
+                "samples": taken,
+            }
+    judge_cpu(bench, row, result)
+
+
+def error_text(sample):
+    kinds = [f"{n} {k}" for k, n in sample["socket_errors"].items() if n]
+    if sample["non_2xx"]:
+        kinds.append(f"{sample['non_2xx']} answers that were not 2xx or 3xx")
+    return "errors under load: " + ", ".join(kinds)
+
+
+def round_ratios(result, above, below, key):
+    """The ratio of each round, so that noise which lasts longer than a round falls out."""
+    pairs = zip(result["peers"][above]["samples"], result["peers"][below]["samples"])
+    return spread([a[key] / b[key] for a, b in pairs])
+
+
+def judge_cpu(bench, row, result):
+    good = {n: p for n, p in result["peers"].items() if "samples" in p}
+    floors = {p.name for p in bench.chosen if p.floor}
+    rivals = [n for n in good if n not in floors and n != "joist"]
+    if "joist" not in good or not rivals:
+        result["notes"].append("no ratio: Joist was not measured" if "joist" not in good else
+                               "no ratio: no peer was measured")
+        return
+    tuned = {p.name for p in bench.chosen if p.tuned_rows is not None}
+    plain = [n for n in rivals if n not in tuned]
+    result["against"] = {}
+    for kind, names in (("as they come", plain), ("tuned too", rivals)):
+        if names and (kind == "as they come" or tuned & set(names)):
+            result["against"][kind] = judge_against(result, good, names, row.goal)
+    for floor in floors & set(good):
+        result["floor"] = floor
+        result["floor_ratio"] = round_ratios(result, "joist", floor, "cpu_us_per_request")
+        note_goals_beneath(result, good, good[floor]["cpu_us_per_request"]["median"], row.goal)
+    # the stricter of both stands for the row
+    result["verdict"] = list(result["against"].values())[-1]["verdict"]
+
+
+def note_goals_beneath(result, good, floor_us, goal):
+    """Say so where a goal asks for less than the kernel takes."""
+    for kind, found in result["against"].items():
+        goal_us = goal * good[found["best_peer"]]["cpu_us_per_request"]["median"]
+        if goal_us < floor_us:
+            result["notes"].append(f"against the peers {kind} the goal is {goal_us:.2f} µs, beneath the floor of "
+                                   f"{floor_us:.2f} µs")
+
+
+def judge_against(result, good, names, goal):
+    """Joist against the best and the fastest of `names`."""
+    best = min(names, key=lambda n: good[n]["cpu_us_per_request"]["median"])
+    fastest = max(names, key=lambda n: good[n]["requests_per_s"]["median"])
+    ratio = round_ratios(result, "joist", best, "cpu_us_per_request")
+    return {
+        "best_peer": best,
+        "cpu_ratio": ratio,
+        "fastest_peer": fastest,
+        "requests_ratio": round_ratios(result, "joist", fastest, "requests_per_s"),
+        "verdict": "met" if ratio["median"] <= goal else "missed",
+    }
+
+
+# Memory of an idle connection
+
+
+def settled_memory(proc):
+    """Read until it has stood still for a second, or the time is over (`settled` says which)."""
+    end = time.monotonic() + IDLE_SETTLE_S
+    last, still = memory_bytes(proc.pids()), 0
+    while still < 4 and time.monotonic() < end:
+        time.sleep(0.25)
+        now = memory_bytes(proc.pids())
+        still = still + 1 if abs(now["pss"] - last["pss"]) <= IDLE_STILL_BYTES else 0
+        last = now
+    return {**last, "settled": still >= 4}
+
+
+def measure_one_idle(row, proc, port):
+    """Growth from a warm process to one that holds `row.conns` idle connections."""
+    body = peers.BODIES[row.path]
+    net.close_all(net.open_idle(port, row.path, net.IDLE_BATCH, body))
+    before = settled_memory(proc)
+    held = net.open_idle(port, row.path, row.conns, body)
+    try:
+        after = settled_memory(proc)
+        closed = sum(not exchange.is_open() for exchange in held)
+        if closed:
+            raise RuntimeError(f"{closed} of {row.conns} idle connections were closed by the proxy")
+        for exchange in held[:: max(1, row.conns // IDLE_PROBES)]:
+            exchange.send(row.path)
+            if exchange.receive()[0] != 200:
+                raise RuntimeError("an idle connection did not answer a second request")
+    finally:
+        net.close_all(held)
+    grown = {k: (after[k] - before[k]) / row.conns / 1024 for k in ("rss", "pss")}
+    return {"rss_kib_per_conn": grown["rss"], "pss_kib_per_conn": grown["pss"], "before": before, "after": after}
+
+
+def measure_memory(bench, row, result):
+    for name, (proc, port) in bench.start_all(row, result, with_floor=False).items():
+        try:
+            got = measure_one_idle(row, proc, port)
+        except (RuntimeError, OSError, ValueError) as e:
+            result["peers"][name] = {"left_out": str(e)}
+            continue
+        result["peers"][name] = got
+        bench.say(f"  {row.id} {name}: {got['pss_kib_per_conn']:.2f} KiB a connection")
+    joist = result["peers"].get("joist", {})
+    if "pss_kib_per_conn" in joist:
+        result["verdict"] = "met" if joist["pss_kib_per_conn"] <= row.goal else "missed"
+    result["notes"].append("growth of PSS in user space for each connection; the kernel's socket memory is not "
+                           "counted, and what a program sets aside at its start is not growth")
+
+
+# 10,000 connections
+
+
+def measure_one_crowd(bench, row, proc, port):
+    """wrk with all connections at work; half-way we count how many really stand open."""
+    seconds = max(CONNS_10K_SECONDS_MIN, bench.seconds)
+    pids = proc.pids()
+    before = cpu_seconds(pids)
+    argv = load.wrk_argv(url_of(row, port), row.conns, seconds, load.CROWD_TIMEOUT_S)
+    wrk = bench.procs.start("wrk-crowd", argv, bench.load_cpu)
+    open_max = 0
+    end = time.monotonic() + seconds + load.CROWD_TIMEOUT_S + load.WRK_EXTRA_S
+    while wrk.is_alive() and time.monotonic() < end:
+        open_max = max(open_max, net.established(port))
+        time.sleep(1.0)
+    ended = not wrk.is_alive()
+    bench.procs.stop(wrk)
+    with open(wrk.log_path, encoding="utf-8", errors="replace") as f:
+        text = f.read()
+    os.unlink(wrk.log_path)
+    if not ended or wrk.popen.returncode != 0:
+        raise load.LoadError("wrk did not end well: " + text.strip()[-300:])
+    sample = load.parse_wrk(text)
+    sample["open_max"] = open_max
+    sample["cpu_s"] = cpu_seconds(pids) - before
+    sample["cpu_us_per_request"] = sample["cpu_s"] * 1e6 / sample["requests"] if sample["requests"] else None
+    return sample
+
+
+def measure_conns(bench, row, result):
+    nofile = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if row.mode == "proxy" and nofile < 2 * row.conns + peers.FDS_SPARE:
+        result["notes"].append(f"only {nofile} open files are allowed here: not every client connection can have an "
+                               "upstream connection at the same moment, so a proxy must make some wait")
+    for name, (proc, port) in bench.start_all(row, result, with_floor=False).items():
+        try:
+            sample = measure_one_crowd(bench, row, proc, port)
+        except (RuntimeError, OSError) as e:
+            result["peers"][name] = {"left_out": str(e)}
+            continue
+        result["peers"][name] = sample
+        bench.say(f"  {row.id} {name}: {sample['errors']} errors, {sample['open_max']} open, "
+                  f"{sample['requests_per_s']:.0f} requests/s")
+    joist = result["peers"].get("joist", {})
+    if "errors" in joist:
+        full = joist["open_max"] >= row.conns
+        result["verdict"] = "met" if joist["errors"] == 0 and full and joist["requests"] > 0 else "missed"
+
+
+# Route lookup: a program of its own, in process
+
+
+def measure_route(bench, row, result):
+    if not any(peer.name == "joist" for peer in bench.chosen):
+        raise RuntimeError("Joist was not asked for")
+    if not os.access(ROUTE_BENCH, os.X_OK):
+        raise RuntimeError(f"{os.path.relpath(ROUTE_BENCH, peers.ROOT)} is not built")
+    status, text = bench.procs.run("route_bench", [ROUTE_BENCH], bench.proxy_cpu, ROUTE_BENCH_TIMEOUT_S)
+    if status != 0:
+        raise RuntimeError(f"route_bench ended with {status}: " + text.strip()[-300:])
+    try:
+        figures = json.loads(text)
+    except ValueError as e:
+        raise RuntimeError("route_bench did not print JSON: " + text.strip()[:200]) from e
+    result["peers"]["joist"] = figures
+    judge_route(result, figures)
+
+
+def figure(figures, *words):
+    """The number whose key has all of `words` in it."""
+    for key, value in figures.items():
+        if isinstance(value, (int, float)) and all(word in key for word in words):
+            return float(value)
+    return None
+
+
+def judge_route(result, figures):
+    lookup_ns, load_ms = figure(figures, "lookup", "ns"), figure(figures, "load", "ms")
+    if lookup_ns is None or load_ms is None:
+        result["notes"].append("route_bench gave no lookup time or no load time")
+        return
+    good = lookup_ns < ROUTE_LOOKUP_NS_MAX and load_ms < ROUTE_LOAD_MS_MAX
+    result["verdict"] = "met" if good else "missed"
+
+
+MEASURES = {"cpu": measure_cpu, "memory": measure_memory, "conns": measure_conns, "route": measure_route}
