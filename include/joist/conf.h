@@ -38,6 +38,7 @@ struct joist_limits_conf {
     uint64_t body_bytes;   /* request body: 413 */
     uint32_t conns_per_ip; /* open connections of one IPv4 address or IPv6 /64: accept closes */
     uint32_t conns_max;    /* open client connections of the engine: accept refused (closed) */
+    uint32_t h2_streams;   /* requests at once on an HTTP/2 connection; always limited */
 };
 
 /** Milliseconds; 0 means "for ever". Of a route's own, header_ms and both keepalives do not count:
@@ -50,6 +51,61 @@ struct joist_timeouts_conf {
     uint64_t upstream_response_ms; /* from the request's last byte to the response head: 504 */
     uint64_t upstream_idle_ms;     /* without progress of a response body: the client is cut */
     uint64_t upstream_keepalive_ms; /* idle connections to origins are closed after this */
+};
+
+/** A certificate and its key, for the names of one site or for a listener's default. Two for the same
+ *  names, of different key types, stand side by side: the client's signature algorithms choose. */
+struct joist_cert_conf {
+    const char *cert;         /* PEM file: the certificate, then its chain */
+    const char *key;          /* PEM file; NULL: in `cert` as well */
+    const char *ocsp;         /* DER file of an OCSP response to staple; NULL: none */
+    const char *const *hosts; /* names of SNI: "example.com", "*.example.com"; of a listener's own
+                                 they do not count: it is the default */
+    size_t hosts_n;
+    const char *site;         /* for messages; NULL: the first of the hosts */
+    struct joist_pos cert_pos;
+    struct joist_pos key_pos;
+};
+
+enum joist_client_auth {
+    JOIST_CLIENT_AUTH_OFF,
+    JOIST_CLIENT_AUTH_REQUEST, /* asked for; none is fine, a wrong one is not */
+    JOIST_CLIENT_AUTH_REQUIRE, /* the handshake fails without one */
+};
+
+/** TLS of a listener. */
+struct joist_tls_conf {
+    const struct joist_cert_conf *certs; /* the default, one for each key type; none: the first of
+                                            joist_conf.certs is the default */
+    size_t certs_n;
+    unsigned min_version;       /* 12 or 13 */
+    const char *const *groups;  /* key exchange, best first; none: X25519MLKEM768, X25519, P-256,
+                                   P-384 */
+    size_t groups_n;
+    enum joist_client_auth client_auth;
+    const char *client_ca;      /* PEM file of the authorities that client certificates need */
+    bool reject_unknown_sni;    /* a name that no certificate is for: alert unrecognized_name,
+                                   instead of the default certificate */
+    bool early_data;            /* 0-RTT: safe methods only, marked with Early-Data (RFC 8470) */
+    struct joist_pos pos;
+};
+
+/** An Encrypted ClientHello key (RFC 9849). */
+struct joist_ech_key_conf {
+    const char *path; /* PEM file: PRIVATE KEY and ECHCONFIG, as `joist ech new` writes it */
+    bool retry;       /* offered to clients that used another one; at least one must be */
+    struct joist_pos pos;
+};
+
+/** TLS to an origin. Verification is always on. */
+struct joist_target_tls_conf {
+    const char *sni;         /* NULL: the URL's host, if it is a name */
+    const char *verify_name; /* the name or address that the certificate must have; NULL: `sni`,
+                                else the URL's host */
+    const char *ca;          /* PEM file of authorities; NULL: the system's */
+    const char *cert;        /* our own certificate, PEM; NULL: none */
+    const char *key;         /* NULL: in `cert` as well */
+    bool http1_only;         /* do not offer h2 */
 };
 
 /** What a drain does with WebSockets and other tunnels. */
@@ -65,12 +121,17 @@ struct joist_listener_conf {
     const int *fds;   /* lent until destroy, which leaves them open; one per reactor, or else all
                          reactors accept from the first */
     size_t fds_n;
+    const struct joist_tls_conf *tls; /* NULL: plain */
+    bool h1;                          /* HTTP/1.1 is spoken here */
+    bool h2;                          /* HTTP/2: with TLS by ALPN, plain by prior knowledge */
     struct joist_pos pos;
 };
 
 struct joist_target_conf {
-    const char *url; /* "http://host:port", "unix:/run/app.sock" */
+    const char *url; /* "http://host:port", "https://host" (h2 where the origin offers it),
+                        "h2c://host:port" (HTTP/2 by prior knowledge), "unix:/run/app.sock" */
     uint32_t weight; /* 1..65535 */
+    const struct joist_target_tls_conf *tls; /* for https; NULL: all at its default */
     struct joist_pos pos;
 };
 
@@ -193,6 +254,9 @@ struct joist_access {
     uint16_t remote_port;
     uint16_t port; /* of the listener */
     bool tls;
+    bool tls_resumed; /* a session of before: no certificate was sent */
+    bool tls_ech;     /* the name came encrypted */
+    bool early_data;  /* the request came before the handshake was over: it may be a replay */
     bool aborted; /* the response was cut */
     int why;      /* JOIST_E_* of a failure, else 0 */
     struct joist_text method, host, path, query, proto, scheme;
@@ -201,6 +265,11 @@ struct joist_access {
     struct joist_text remote_addr; /* the connection's peer */
     struct joist_text service;     /* the route's name */
     struct joist_text target;      /* the origin's address, or empty */
+    struct joist_text tls_version; /* "TLSv1.3"; these are absent without TLS */
+    struct joist_text tls_cipher;
+    struct joist_text tls_group;      /* of the key exchange: "X25519MLKEM768" */
+    struct joist_text tls_sni;        /* the name that the client asked for; the inner one of ECH */
+    struct joist_text client_subject; /* of a verified client certificate, RFC 2253 */
 };
 
 struct joist_log_event {
@@ -228,6 +297,7 @@ struct joist_conf {
     enum joist_tunnel_policy tunnels;
     const char *server_header; /* Server: value; "" sends none; default "joist" */
     bool via;                  /* add Via to forwarded messages */
+    bool debug;                /* responses of our own say why in X-Joist-Error */
     /* CIDRs whose X-Forwarded-* and X-Request-Id are believed */
     const char *const *trusted_proxies;
     size_t trusted_proxies_n;
@@ -236,6 +306,10 @@ struct joist_conf {
     struct joist_log_conf log;
     const struct joist_listener_conf *listeners;
     size_t listeners_n;
+    const struct joist_cert_conf *certs; /* by name, for every listener with TLS */
+    size_t certs_n;
+    const struct joist_ech_key_conf *ech_keys; /* for every listener with TLS; none: no ECH */
+    size_t ech_keys_n;
     const struct joist_pool_conf *pools;
     size_t pools_n;
     const struct joist_route_conf *routes;
@@ -246,6 +320,8 @@ struct joist_conf {
 void joist_conf_init(struct joist_conf *conf);
 void joist_static_conf_init(struct joist_static_conf *conf);
 void joist_pool_conf_init(struct joist_pool_conf *conf);
+void joist_listener_conf_init(struct joist_listener_conf *conf); /* plain, HTTP/1.1 */
+void joist_tls_conf_init(struct joist_tls_conf *conf);
 void joist_route_conf_init(struct joist_route_conf *conf);
 
 #pragma GCC visibility pop

@@ -30,6 +30,8 @@ extern "C" {
     X(STATE, "not allowed in this state")                                                          \
     X(UNSUPPORTED, "not supported here")                                                           \
     X(UNAVAILABLE, "no upstream can take the request")                                             \
+    X(TLS, "TLS handshake or record failed")                                                       \
+    X(CERT, "certificate was not accepted")                                                        \
     X(IO, "input or output failed")
 
 enum joist_code {

@@ -48,8 +48,8 @@ int joist_engine_start(struct joist_engine *e);
 /**
  * Compile `conf` and make it current on every reactor, without closing any connection. Requests
  * under way end with what they began with. Returns when all reactors have switched.
- * Live: routes, pools, limits, timeouts, headers. `threads`, `listeners` and `log` must be the same
- * as at create: JOIST_E_UNSUPPORTED otherwise. JOIST_E_STATE unless it runs and does not drain;
+ * Live: routes, pools, limits, timeouts, headers, certificates and all else of TLS. `threads`, `log`
+ * and the listeners' addresses must be the same as at create: JOIST_E_UNSUPPORTED otherwise. JOIST_E_STATE unless it runs and does not drain;
  * JOIST_E_INVAL, JOIST_E_LIMIT, JOIST_E_NOMEM as at create. On any error the running configuration
  * stays.
  */
@@ -105,6 +105,24 @@ uint16_t joist_engine_port(const struct joist_engine *e, size_t listener);
     X(upstream_retries, "requests sent again after a kept connection was found closed")            \
     X(upstream_failures, "exchanges with origins that failed")                                     \
     X(upstream_idle, "idle connections to origins now")                                            \
+    X(tls_handshakes, "TLS handshakes of clients completed")                                       \
+    X(tls_failures, "TLS handshakes of clients that failed")                                       \
+    X(tls_resumed, "TLS handshakes that resumed a session")                                        \
+    X(tls_ech, "TLS handshakes with the name encrypted (ECH)")                                     \
+    X(tls_ech_retries, "ECH attempts with a key that is not ours, or grease: retry keys sent")     \
+    X(tls_unknown_sni, "TLS handshakes for a name that no certificate is for")                     \
+    X(early_data, "requests that came in 0-RTT data")                                              \
+    X(early_refused, "requests in 0-RTT data refused with 425")                                    \
+    X(misdirected, "requests for a host of another certificate: 421")                              \
+    X(h2_conns, "client connections that spoke HTTP/2")                                            \
+    X(h2_conns_open, "HTTP/2 client connections open now")                                         \
+    X(h2_resets, "HTTP/2 streams reset by clients")                                                \
+    X(h2_errors, "HTTP/2 client connections ended by a protocol error")                            \
+    X(h2_floods, "HTTP/2 client connections ended by a flood limit")                               \
+    X(upstream_tls, "TLS handshakes with origins completed")                                       \
+    X(upstream_tls_resumed, "TLS handshakes with origins that resumed a session")                  \
+    X(upstream_tls_failures, "TLS handshakes with origins that failed")                            \
+    X(upstream_h2, "requests sent to origins over HTTP/2")                                         \
     X(static_cache_hits, "static files answered from memory")                                      \
     X(static_cache_misses, "static files looked up on disk")                                       \
     X(log_dropped, "log lines dropped because the ring was full")

@@ -206,7 +206,7 @@ on_done(struct jst_service *svc, struct jst_stream *s)
 }
 
 static void
-on_gone(struct jst_h1_owner *owner, const struct jst_peer *peer)
+on_gone(struct jst_server_owner *owner, const struct jst_peer *peer)
 {
     (void)peer;
     rig_of(JST_CONTAINER(owner, struct jst_reactor, owner))->gone++;
@@ -301,8 +301,16 @@ rig_try_start(struct rig *g)
     int rc;
 
     jst_list_init(&r->conns);
+    jst_list_init(&r->h2_conns);
+    jst_list_init(&r->handshakes);
     r->svc = (struct jst_service){jst_request_begin, on_done};
-    r->owner = (struct jst_h1_owner){&r->svc, &r->h1, &r->local, &r->conns, on_gone};
+    r->owner = (struct jst_server_owner){.svc = &r->svc,
+                                           .conf = &r->h1,
+                                           .local = &r->local,
+                                           .conns = &r->conns,
+                                           .h2_conns = &r->h2_conns,
+                                           .handshakes = &r->handshakes,
+                                           .on_gone = on_gone};
     jst_rand_init(&r->local.rand, (const uint8_t *)"a fixed seed for request ids....");
     if ((rc = jst_logger_create(&g->logger, &g->conf.log, 1)) < 0 ||
         (rc = jst_snapshot_create(&g->snap, &g->conf, &report)) < 0 ||
@@ -473,7 +481,7 @@ rig_try_client(struct rig *g, struct peer *p)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     assert_int_equal(jst_addr_literal(&peer.addr, JST_S("192.0.2.7"), 4711), 0);
     peer_init(p, fds[1]);
-    rc = jst_h1_server_open(&g->r.owner, fds[0], &peer);
+    rc = jst_h1_server_open(&g->r.owner, fds[0], &peer, false);
     if (rc < 0) {
         close(fds[0]);
         peer_fini(p);

@@ -138,7 +138,7 @@ on_done(struct jst_service *svc, struct jst_stream *s)
 }
 
 static void
-on_gone(struct jst_h1_owner *owner, const struct jst_peer *peer)
+on_gone(struct jst_server_owner *owner, const struct jst_peer *peer)
 {
     (void)owner;
     (void)peer;
@@ -222,13 +222,21 @@ world_init(struct world *w, const struct joist_proxy_conf *conf)
         .upstream_keepalive_ms = 4000,
     };
     w->conf.timeouts = w->timeouts;
-    w->conf.limits = (struct joist_limits_conf){65536, 100, 8192, 0, 0, 0};
+    w->conf.limits = (struct joist_limits_conf){65536, 100, 8192, 0, 0, 0, 128};
     assert_int_equal(jst_loop_create(&w->loop, &clock), 0);
     w->local.loop = w->loop;
     w->local.log = &w->log;
     w->svc = (struct jst_service){on_request, on_done};
     jst_list_init(&w->conns);
-    w->owner = (struct jst_h1_owner){&w->svc, &w->conf, &w->local, &w->conns, on_gone};
+    jst_list_init(&w->h2_conns);
+    jst_list_init(&w->handshakes);
+    w->owner = (struct jst_server_owner){.svc = &w->svc,
+                                           .conf = &w->conf,
+                                           .local = &w->local,
+                                           .conns = &w->conns,
+                                           .h2_conns = &w->h2_conns,
+                                           .handshakes = &w->handshakes,
+                                           .on_gone = on_gone};
     listen_origin(w);
     assert_int_equal(jst_upstreams_create(&w->local.upstreams, &w->local, jst_h1_client_open), 0);
     assert_int_equal(jst_proxy_create(&w->proxy, conf != NULL ? conf : &plain, 0, &env), 0);
@@ -266,7 +274,7 @@ world_client(struct world *w, struct side *client)
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     assert_int_equal(jst_addr_literal(&peer.addr, JST_S("192.0.2.7"), 4711), 0);
-    assert_int_equal(jst_h1_server_open(&w->owner, fds[0], &peer), 0);
+    assert_int_equal(jst_h1_server_open(&w->owner, fds[0], &peer, false), 0);
     memset(client, 0, sizeof(*client));
     client->fd = fds[1];
 }

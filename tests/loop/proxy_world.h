@@ -34,9 +34,11 @@ struct world {
     struct jst_log log;
     char last_log[1024];
     uint64_t now_ns;
-    struct jst_h1_owner owner;
-    struct jst_h1_conf conf;
+    struct jst_server_owner owner;
+    struct jst_server_conf conf;
     struct jst_list conns;
+    struct jst_list h2_conns;
+    struct jst_list handshakes;
     struct jst_service svc;
     struct jst_pool *pool;
     struct jst_upool *upool;

@@ -41,8 +41,9 @@ jst_build_written_pool(struct jst_build *b, const char *name, const struct jst_p
         return;
     }
     for (size_t i = 0; i < part->targets_n; i++) {
-        targets[i] = (struct joist_target_conf){part->targets[i].url, part->targets[i].weight,
-                                                jst_build_pos(b, &part->targets[i].part.node->at)};
+        targets[i] = (struct joist_target_conf){.url = part->targets[i].url,
+                                                .weight = part->targets[i].weight,
+                                                .pos = jst_build_pos(b, &part->targets[i].part.node->at)};
     }
     pool = add_pool(b, name, targets, part->targets_n, &part->part.node->at);
     pool->strategy = (enum joist_strategy)part->strategy;
@@ -64,7 +65,8 @@ jst_build_pool_of_origin(struct jst_build *b, struct jst_slice origin, const str
         b->rc = JOIST_E_NOMEM;
         return NULL;
     }
-    *target = (struct joist_target_conf){origin.p, 1, jst_build_pos(b, &value->at)};
+    *target = (struct joist_target_conf){
+        .url = origin.p, .weight = 1, .pos = jst_build_pos(b, &value->at)};
     *slot = (struct jst_pool_slot){origin, origin.p};
     (void)add_pool(b, origin.p, target, 1, &value->at);
     return origin.p;

@@ -23,7 +23,10 @@
 #define JST_UPSTREAM_KEEPALIVE_MS_DEFAULT 4000u
 #define JST_UPSTREAM_IDLE_CONNS_DEFAULT   128u /* a target and reactor */
 
+#define JST_H2_STREAMS_DEFAULT            128u /* RFC 9113 6.5.2 asks for 100 at least */
+
 /* -- configurable: what may be set -- */
+#define JST_H2_STREAMS_MAX   1024u
 #define JST_HEADER_BYTES_MIN 512u
 #define JST_HEADER_BYTES_MAX (1024u * 1024)
 #define JST_HEADER_COUNT_MAX 1000u
@@ -74,3 +77,33 @@
 #define JST_WRITE_BATCH_BYTES (4u * 1024 * 1024)
 /* Listening sockets' queue; the kernel cuts it to net.core.somaxconn. */
 #define JST_LISTEN_BACKLOG 4096
+
+/* -- HTTP/2, of one client's connection -- */
+/* What a client may send for a stream before somebody takes it (SETTINGS_INITIAL_WINDOW_SIZE), and
+ * for all streams together. */
+#define JST_H2_WINDOW_BYTES      65535u
+#define JST_H2_CONN_WINDOW_BYTES (1024u * 1024)
+#define JST_H2_FRAME_BYTES       16384u /* SETTINGS_MAX_FRAME_SIZE: the least that RFC 9113 allows */
+/* Floods: how many of each within a window of time end the connection. What a browser does stays far
+ * below; what an attack does is far above. */
+#define JST_H2_FLOOD_WINDOW_MS    10000u
+#define JST_H2_FLOOD_RESETS       200u  /* streams opened and reset by the client (CVE-2023-44487) */
+#define JST_H2_FLOOD_PINGS        100u  /* PING, and SETTINGS apart (CVE-2019-9512, -9515) */
+#define JST_H2_FLOOD_SETTINGS     50u
+#define JST_H2_FLOOD_EMPTY        200u  /* DATA and HEADERS without a byte (CVE-2019-9518) */
+#define JST_H2_FLOOD_WINDOWS      5000u /* WINDOW_UPDATE and PRIORITY frames (CVE-2019-9511, -9513) */
+#define JST_H2_FLOOD_ERRORS       100u  /* streams that we must reset: malformed requests */
+#define JST_H2_CONTINUATIONS_MAX  16u   /* frames of one header block (CVE-2024-27316 and others) */
+#define JST_H2_OUT_FRAMES_MAX     1000u /* answers to PING and SETTINGS that wait to be sent */
+
+/* -- HTTP/2, of a connection to an origin -- */
+#define JST_H2C_STREAMS_DEFAULT   100u /* until its SETTINGS come (RFC 9113 6.5.2 has no limit) */
+#define JST_H2C_STREAMS_MAX       256u
+#define JST_H2C_WINDOW_BYTES      JST_STREAM_WINDOW_BYTES
+#define JST_H2C_CONN_WINDOW_BYTES (16u * 1024 * 1024)
+
+/* -- TLS -- */
+#define JST_TLS_TICKET_ROTATE_S 43200u  /* a new key twice a day; the two before still open */
+#define JST_TLS_TICKET_LIFE_S   86400u  /* RFC 8446 4.6.1 allows seven days */
+#define JST_TLS_EARLY_BYTES_MAX 16384u  /* 0-RTT data of a connection */
+#define JST_TLS_RECORD_BYTES    16384u  /* RFC 8446 5.1 */

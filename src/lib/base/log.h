@@ -22,6 +22,10 @@
     X(BAD_RESPONSE, 10, "an origin's response was refused as malformed")                           \
     X(UPSTREAM_FAILED, 10, "an exchange with an origin failed")                                    \
     X(UPSTREAM_RESOLVED, 10, "an origin's name resolves again")                                    \
+    X(TLS_FAILED, 10, "a client's TLS handshake failed")                                           \
+    X(UPSTREAM_TLS_FAILED, 10, "an origin's TLS handshake failed, or its certificate")             \
+    X(H2_FLOOD, 10, "an HTTP/2 connection was ended by a flood limit")                             \
+    X(H2_ERROR, 10, "an HTTP/2 connection was ended by a protocol error")                          \
     X(ROOT_MISSING, 10, "the folder of a static site cannot be opened")                            \
     X(FILE_UNREADABLE, 10, "a file is there but cannot be read")                                   \
     X(FILE_CHANGED, 10, "a file shrank while it was being sent; the response was cut")             \

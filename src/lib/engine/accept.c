@@ -43,7 +43,7 @@ take_conn(struct jst_reactor *r, const struct jst_listener *l, int fd, const str
         close(fd);
         return;
     }
-    if (jst_h1_server_open(&r->owner, fd, &peer) < 0) {
+    if (jst_h1_server_open(&r->owner, fd, &peer, false) < 0) {
         JST_LOG(&r->log->log, ERROR, OUT_OF_MEMORY, "what=connection");
         close(fd);
         jst_accept_dismiss(r, &peer);

@@ -29,7 +29,7 @@ check_drained(struct jst_reactor *r)
 }
 
 static void
-on_conn_gone(struct jst_h1_owner *owner, const struct jst_peer *peer)
+on_conn_gone(struct jst_server_owner *owner, const struct jst_peer *peer)
 {
     struct jst_reactor *r = JST_CONTAINER(owner, struct jst_reactor, owner);
 
@@ -128,8 +128,16 @@ jst_reactor_create(struct jst_reactor **out, struct joist_engine *e, size_t numb
     r->log = jst_logger_source(e->logger, number + 1);
     r->wants_access = jst_logger_wants_access(e->logger);
     jst_list_init(&r->conns);
+    jst_list_init(&r->h2_conns);
+    jst_list_init(&r->handshakes);
     r->svc = (struct jst_service){jst_request_begin, jst_request_done};
-    r->owner = (struct jst_h1_owner){&r->svc, &r->h1, &r->local, &r->conns, on_conn_gone};
+    r->owner = (struct jst_server_owner){.svc = &r->svc,
+                                           .conf = &r->h1,
+                                           .local = &r->local,
+                                           .conns = &r->conns,
+                                           .h2_conns = &r->h2_conns,
+                                           .handshakes = &r->handshakes,
+                                           .on_gone = on_conn_gone};
     seed(&r->local.rand);
     rc = jst_loop_create(&r->loop, NULL);
     if (rc < 0) {

@@ -50,9 +50,11 @@ struct jst_reactor {
     /* plain */
     struct jst_local local;
     struct jst_service svc;
-    struct jst_h1_conf h1;
-    struct jst_h1_owner owner;
-    struct jst_list conns;
+    struct jst_server_conf h1;
+    struct jst_server_owner owner;
+    struct jst_list conns; /* HTTP/1.1 */
+    struct jst_list h2_conns;
+    struct jst_list handshakes;
     bool accepting;
     bool draining;
     bool drained;

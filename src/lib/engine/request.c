@@ -376,7 +376,7 @@ log_access(struct jst_reactor *r, const struct jst_stream *s)
         .status = s->status == 0 ? 499 : s->status,
         .remote_port = jst_addr_port(&s->peer->addr),
         .port = s->peer->local_port,
-        .tls = s->peer->tls,
+        .tls = s->peer->tls != NULL,
         .aborted = s->client_gone || (s->why != 0 && s->status != 0 && s->status < 400),
         .why = s->why,
     };

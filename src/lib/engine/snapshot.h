@@ -35,7 +35,7 @@ struct jst_snapshot {
     size_t pools_n;
     struct jst_cidr *trusted; /* arena */
     size_t trusted_n;
-    struct jst_h1_conf h1; /* server_line in the arena */
+    struct jst_server_conf h1; /* server_line in the arena */
     enum joist_tunnel_policy tunnels;
     int unresolved; /* atomic: targets without an address */
     uint32_t refs;  /* atomic */

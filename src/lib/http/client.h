@@ -44,6 +44,9 @@ struct jst_call {
     bool got_bytes;  /* something of a response came */
     bool connected;
     const char *detail; /* what was wrong with the response; static, for logs; or NULL */
+    struct jst_slice tls_error; /* JOIST_E_CERT, JOIST_E_TLS: in words; in the caller's arena, which
+                                   `arena` is */
+    struct jst_arena *arena;    /* set by the caller: the stream's */
     /* private to upstream/ */
     struct jst_upool *upool;
     struct jst_task task;
@@ -53,13 +56,13 @@ struct jst_call {
     uint32_t addr;
 };
 
-/** One connection to an origin that can take a call (h1: one at a time). */
+/** One connection to an origin that can take calls (h1: one at a time; h2: calls_max at once). */
 struct jst_client_ops {
     /** Begin a call. Never fails here: an error comes as on_response->abort(), posted. */
     void (*start)(struct jst_client *c, struct jst_call *call);
-    /** Close when idle now, or as soon as the current call ends. */
+    /** Close when idle now, or as soon as the current calls end; takes no new ones. */
     void (*retire)(struct jst_client *c);
-    /** Close now; a call under way is aborted with `why`. */
+    /** Close now; calls under way are aborted with `why`. */
     void (*cut)(struct jst_client *c, int why);
     /** Is it surely usable right now (checks the socket; costs a system call)? */
     bool (*probe)(struct jst_client *c);
@@ -67,8 +70,14 @@ struct jst_client_ops {
 
 /** What a client tells the pool that holds it. Never inside start() or open. */
 struct jst_client_events {
-    /** The call is over and another may be started. Comes before the response's `end`. */
+    /** No call is under way any more and another may be started. Comes before the last response's
+     *  `end`. */
     void (*on_idle)(struct jst_client *c, void *ctx);
+    /** It was full (calls == calls_max) and can take another, while others are under way. */
+    void (*on_room)(struct jst_client *c, void *ctx);
+    /** `c` was a dial: the protocol is known now, and `now` goes on in its place (link and calls are
+     *  to be moved); `c` must not be touched after this. */
+    void (*on_opened)(struct jst_client *c, struct jst_client *now, void *ctx);
     /** It is going away (closed by the origin, an error, cancelled, retired); `why` is 0 or
      *  JOIST_E_*. The pool must not touch it after this. */
     void (*on_gone)(struct jst_client *c, void *ctx, int why);
@@ -81,13 +90,28 @@ struct jst_client {
     const struct jst_client_ops *ops;
     const struct jst_client_events *ev; /* the pool's */
     void *ev_ctx;                       /* the pool's: its target */
+    uint32_t calls;                     /* under way; the client counts */
+    uint32_t calls_max;                 /* h1: 1; h2: what the origin allows; 0: takes no more */
     struct jst_list pool_link;          /* the pool's */
     bool pool_idle;                     /* the pool's */
 };
 
-/** Opens connections of one protocol: the engine plugs h1 (later h2, h3) into upstream/. A call may
- *  be started at once; that the connect fails is that call's error. Returns 0, or what hindered
- *  even the attempt: JOIST_E_NOMEM, NOFILE, REFUSED, UNREACH. Times in ms, 0: for ever. */
+struct jst_tls_client;  /* wire/ */
+struct jst_tls_session; /* wire/ */
+
+/** What to connect to, and how to speak there; borrowed during the call. */
+struct jst_client_to {
+    const struct jst_addr *addr;
+    struct jst_tls_client *tls;       /* NULL: plain; the client keeps a count of its own */
+    struct jst_tls_session **session; /* see jst_tls_connect(); outlives the client */
+    bool h2;                          /* plain: HTTP/2 by prior knowledge. With TLS ALPN decides */
+    uint64_t connect_ms;              /* with TLS the handshake is part of it; 0: for ever */
+    uint64_t keepalive_ms;            /* idle for so long: it closes */
+};
+
+/** Opens connections: the engine plugs proto/dial.h into upstream/. One call may be started at once;
+ *  that the connect fails is that call's error. Returns 0, or what hindered even the attempt:
+ *  JOIST_E_NOMEM, NOFILE, REFUSED, UNREACH. */
 typedef int jst_client_open_f(struct jst_client **out, struct jst_local *local,
-                              const struct jst_addr *to, uint64_t connect_ms, uint64_t keepalive_ms,
-                              const struct jst_client_events *ev, void *ev_ctx);
+                              const struct jst_client_to *to, const struct jst_client_events *ev,
+                              void *ev_ctx);

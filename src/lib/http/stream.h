@@ -25,6 +25,7 @@
  * Threads: the reactor's.
  */
 #include "base/arena.h"
+#include "codec/tls_info.h"
 #include "http/local.h"
 #include "http/message.h"
 #include "loop/loop.h"
@@ -104,7 +105,7 @@ struct jst_service {
 struct jst_peer {
     struct jst_addr addr; /* the TCP peer's */
     uint16_t local_port;
-    bool tls;
+    const struct jst_tls_info *tls; /* NULL: plain */
 };
 
 struct jst_stream {
@@ -131,6 +132,8 @@ struct jst_stream {
     uint64_t upstream_ns; /* set by the proxy handler */
     int why;              /* JOIST_E_* of what cut it, 0 if nothing did */
     uint16_t status;      /* final status sent; 0: none yet */
+    uint8_t version_major; /* 1, 2: what the client speaks */
+    bool early;            /* came in 0-RTT data: may be a replay (RFC 8470) */
     bool client_gone;
     bool close_after; /* the service wants no further request on this connection (drain) */
     int route;        /* number of the route, -1 none */

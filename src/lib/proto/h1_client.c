@@ -281,9 +281,8 @@ static const struct jst_conn_events conn_events = {
 };
 
 int
-jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struct jst_addr *to,
-                   uint64_t connect_ms, uint64_t keepalive_ms, const struct jst_client_events *ev,
-                   void *ev_ctx)
+jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struct jst_client_to *to,
+                   const struct jst_client_events *ev, void *ev_ctx)
 {
     struct jst_h1_client *c = calloc(1, sizeof(*c));
     struct jst_loop *l = local->loop;
@@ -296,7 +295,7 @@ jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struc
     if (rc < 0) {
         goto fail;
     }
-    rc = jst_conn_connect(&c->conn, l, to, &conn_events);
+    rc = jst_conn_connect(&c->conn, l, to->addr, &conn_events);
     if (rc < 0) {
         goto fail;
     }
@@ -304,11 +303,12 @@ jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struc
     c->base.ops = &client_ops;
     c->base.ev = ev;
     c->base.ev_ctx = ev_ctx;
+    c->base.calls_max = 1;
     jst_list_init(&c->base.pool_link);
     c->task.run = run_task;
-    c->keepalive_ms = keepalive_ms;
+    c->keepalive_ms = to->keepalive_ms;
     c->phase = H1C_IDLE;
-    jst_timer_set(l, &c->timer, connect_ms > 0 ? jst_loop_now_ms(l) + connect_ms : JST_NEVER);
+    jst_timer_set(l, &c->timer, to->connect_ms > 0 ? jst_loop_now_ms(l) + to->connect_ms : JST_NEVER);
     *out = &c->base;
     return JOIST_OK;
 fail:

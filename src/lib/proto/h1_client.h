@@ -23,5 +23,12 @@
  *   GONE      –                –                    –                    freed
  */
 #include "http/client.h"
+#include "wire/conn.h"
 
+/** Plain HTTP/1.1; `to->tls` is not looked at. */
 jst_client_open_f jst_h1_client_open;
+
+/** Go on with a connection (moved, see jst_conn_move()) that is open, after a TLS handshake.
+ *  JOIST_E_NOMEM, JOIST_E_LIMIT: `conn` stays the caller's. */
+int jst_h1_client_adopt(struct jst_client **out, struct jst_local *local, struct jst_conn *conn,
+                        uint64_t keepalive_ms, const struct jst_client_events *ev, void *ev_ctx);

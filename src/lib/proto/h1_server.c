@@ -237,12 +237,14 @@ static const struct jst_conn_events conn_events = {
 /* ---- life ---- */
 
 int
-jst_h1_server_open(struct jst_h1_owner *owner, int fd, const struct jst_peer *peer)
+jst_h1_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
+                   bool sniff_h2)
 {
     struct jst_h1_server *c = calloc(1, sizeof(*c));
     struct jst_loop *l = owner->local->loop;
     int rc;
 
+    (void)sniff_h2;
     if (c == NULL) {
         return JOIST_E_NOMEM;
     }

@@ -9,33 +9,24 @@
  *          sink -> conn->out -> svc->on_done() -> the next request, or on_gone.
  * Owner:   frees itself after the connection is closed; on_gone is its last word.
  * Threads: the reactor's.
- * Limits:  struct jst_h1_conf; body limits come from the service with each stream.
+ * Limits:  struct jst_server_conf; body limits come from the service with each stream.
  * Start:   h1_read.c: jst_h1_pump(), then h1_exchange.c: begin(), h1_response.c: response_head().
  */
-#include "base/list.h"
-#include "http/stream.h"
-#include "wire/conn.h"
+#include "proto/server.h"
 
 struct jst_h1_server;
 
-/** What a reactor's connections obey; may be changed between turns (a swap), stays in place. */
-struct jst_h1_conf {
-    struct joist_limits_conf limits;
-    struct joist_timeouts_conf timeouts;
-    struct jst_slice server_line; /* "Server: joist\r\n", or empty */
-};
+/** Go on with an open connection (moved, see jst_conn_move()) as HTTP/1.1. `peer` is copied; `owner`
+ *  is borrowed until on_gone. JOIST_E_NOMEM, JOIST_E_LIMIT: then no callback comes and `conn` stays the caller's. */
+int jst_h1_server_adopt(struct jst_server_owner *owner, struct jst_conn *conn,
+                        const struct jst_peer *peer);
 
-struct jst_h1_owner {
-    struct jst_service *svc;
-    const struct jst_h1_conf *conf;
-    struct jst_local *local;
-    struct jst_list *conns; /* the connection links itself here */
-    void (*on_gone)(struct jst_h1_owner *owner, const struct jst_peer *peer);
-};
-
-/** Take over an accepted socket. `peer` is copied; `owner` is borrowed until on_gone.
+/** Take over an accepted socket, plain. `peer` is copied; `owner` is borrowed until on_gone.
+ *  `sniff_h2`: a connection that begins with the preface of HTTP/2 (RFC 9113 3.4) is handed to
+ *  jst_h2_server_adopt().
  *  JOIST_E_NOMEM, JOIST_E_LIMIT: then no callback comes and the descriptor stays the caller's. */
-int jst_h1_server_open(struct jst_h1_owner *owner, int fd, const struct jst_peer *peer);
+int jst_h1_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
+                       bool sniff_h2);
 
 /** For each connection of owner->conns: close if idle, else after the current response. */
 void jst_h1_server_drain_all(struct jst_list *conns);

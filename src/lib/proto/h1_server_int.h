@@ -52,7 +52,7 @@ struct jst_h1_server {
     struct jst_list link;
     struct jst_timer timer;
     struct jst_task pump_task;
-    struct jst_h1_owner *owner; /* borrowed */
+    struct jst_server_owner *owner; /* borrowed */
     struct jst_h1_exchange *x;  /* owned; NULL between requests */
     struct jst_buf *in;         /* owned; bytes read but not consumed; NULL when there are none */
     uint32_t in_off;

@@ -115,12 +115,14 @@ connect_and_start(struct jst_live *live, struct jst_call *call)
 {
     struct jst_upstreams *u = live->u;
     const struct jst_addrs *addrs = addrs_of(call);
+    struct jst_client_to to = {.connect_ms = call->timeouts->upstream_connect_ms,
+                               .keepalive_ms = live->keepalive_ms};
     struct jst_client *c = NULL;
     int rc;
 
     do {
-        rc = u->open(&c, u->local, &addrs->v[call->addr], call->timeouts->upstream_connect_ms,
-                     live->keepalive_ms, &jst_live_events, live);
+        to.addr = &addrs->v[call->addr];
+        rc = u->open(&c, u->local, &to, &jst_live_events, live);
     } while (rc < 0 && try_next_address(live, call, rc));
     if (rc < 0) {
         fail_later(call, rc);

@@ -26,7 +26,7 @@ struct jst_conn_events {
     void (*on_readable)(struct jst_conn *c);
     /** `n` bytes have left for the kernel; c->out.bytes are still waiting. May be NULL. */
     void (*on_sent)(struct jst_conn *c, size_t n);
-    /** A jst_conn_connect() has succeeded. May be NULL. */
+    /** A jst_conn_connect() has succeeded, and with TLS the handshake is complete. May be NULL. */
     void (*on_connected)(struct jst_conn *c);
     /** The socket is dead (reset, failed connect, failed write): a JOIST_E_* code. Comes from the
      *  loop, once; jst_conn_close() is still due. */
@@ -56,6 +56,11 @@ int jst_conn_open(struct jst_conn *c, struct jst_loop *l, int fd, const struct j
  *  connect's own immediate error; then no callback comes and close must not be called. */
 int jst_conn_connect(struct jst_conn *c, struct jst_loop *l, const struct jst_addr *to,
                      const struct jst_conn_events *ev);
+
+/** Go on with the connection of `from` in `to`, whose memory is another owner's: socket, TLS, output
+ *  that waits, readiness (on_readable is posted if something may be read). `from` is closed by this:
+ *  its on_closed comes at the end of the turn. JOIST_E_NOMEM, JOIST_E_LIMIT: `from` stays as it is. */
+int jst_conn_move(struct jst_conn *to, struct jst_conn *from, const struct jst_conn_events *ev);
 
 /** Read at most `cap` bytes. Returns the count, JOIST_E_AGAIN, JOIST_E_CLOSED at the end of the
  *  stream, or JOIST_E_RESET/JOIST_E_IO. A read that is shorter than `cap` clears readability, so

@@ -57,22 +57,20 @@ probe(struct jst_client *c)
 static const struct jst_client_ops ops = {start, retire, cut, probe};
 
 int
-fake_open(struct jst_client **out, struct jst_local *local, const struct jst_addr *to,
-          uint64_t connect_ms, uint64_t keepalive_ms, const struct jst_client_events *ev,
-          void *ev_ctx)
+fake_open(struct jst_client **out, struct jst_local *local, const struct jst_client_to *to,
+          const struct jst_client_events *ev, void *ev_ctx)
 {
     struct fake *f = &fakes[fakes_n];
 
     (void)local;
-    (void)connect_ms;
-    (void)keepalive_ms;
     if (fake_open_rc < 0) {
         return fake_open_rc;
     }
     assert_true(fakes_n < FAKES_MAX);
     fakes_n++;
     *f =
-        (struct fake){.base = {.ops = &ops, .ev = ev, .ev_ctx = ev_ctx}, .port = jst_addr_port(to)};
+        (struct fake){.base = {.ops = &ops, .ev = ev, .ev_ctx = ev_ctx, .calls_max = 1},
+                        .port = jst_addr_port(to->addr)};
     jst_list_init(&f->base.pool_link);
     *out = &f->base;
     return JOIST_OK;
