@@ -9,6 +9,7 @@
 #   tools/deps.sh cover        what `make cover` adds
 #   tools/deps.sh bench        load generator and the peers
 #   tools/deps.sh prefix       OpenSSL of deps.lock, static, in a private prefix; prints its path last
+#   tools/deps.sh prefix-path  where that prefix is, or nothing if there is none; gets nothing
 #   tools/deps.sh peers-path   where unpacked peers are, as a PATH; gets nothing
 set -eu
 
@@ -36,6 +37,7 @@ cmd:meson meson
 cmd:ninja ninja-build
 cmd:pkg-config pkg-config
 header:cmocka.h libcmocka-dev
+header:nghttp2/nghttp2.h libnghttp2-dev
 header:toml++/toml.h libtomlplusplus-dev
 '
 needs_test='
@@ -252,8 +254,17 @@ system_openssl_will_do() {
         "without ECH"
 }
 
+prefix_of_lock() {
+    echo "$cache/prefix-$(sha256sum "$here/deps.lock" | cut -c1-16)"
+}
+
+prefix_path() {
+    prefix=$(prefix_of_lock)
+    [ ! -e "$prefix/.complete" ] || echo "$prefix"
+}
+
 get_prefix() {
-    prefix=$cache/prefix-$(sha256sum "$here/deps.lock" | cut -c1-16)
+    prefix=$(prefix_of_lock)
     if [ -e "$prefix/.complete" ]; then
         echo "$prefix"
         return 0
@@ -286,12 +297,16 @@ if [ -r /etc/os-release ]; then
 fi
 
 case ${1:-} in
-build) get_needs "$needs_build" ;;
+build)
+    get_needs "$needs_build"
+    get_prefix >/dev/null
+    ;;
 test) get_needs "$needs_build$needs_test" ;;
 lint) get_needs "$needs_build$needs_test$needs_lint" ;;
 cover) get_needs "$needs_build$needs_test$needs_cover" ;;
 bench) get_needs "$needs_build$needs_bench" ;;
 prefix) get_prefix ;;
+prefix-path) prefix_path ;;
 peers-path) echo "$peers/usr/sbin:$peers/usr/bin" ;;
 *)
     sed -n 's/^#   //p' "$0" >&2

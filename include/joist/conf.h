@@ -122,7 +122,7 @@ struct joist_listener_conf {
                          reactors accept from the first */
     size_t fds_n;
     const struct joist_tls_conf *tls; /* NULL: plain */
-    bool h1;                          /* HTTP/1.1 is spoken here */
+    bool h1;                          /* HTTP/1.1 is spoken here; neither this nor h2: it is too */
     bool h2;                          /* HTTP/2: with TLS by ALPN, plain by prior knowledge */
     struct joist_pos pos;
 };

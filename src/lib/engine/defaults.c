@@ -20,6 +20,7 @@ joist_conf_init(struct joist_conf *conf)
                 .body_bytes = JST_BODY_BYTES_DEFAULT,
                 .conns_per_ip = JST_CONNS_PER_IP_DEFAULT,
                 .conns_max = JST_CONNS_MAX_DEFAULT,
+                .h2_streams = JST_H2_STREAMS_DEFAULT,
             },
         .timeouts =
             {
@@ -56,4 +57,16 @@ void
 joist_route_conf_init(struct joist_route_conf *conf)
 {
     *conf = (struct joist_route_conf){.path_kind = JOIST_PATH_ANY};
+}
+
+void
+joist_listener_conf_init(struct joist_listener_conf *conf)
+{
+    *conf = (struct joist_listener_conf){.h1 = true};
+}
+
+void
+joist_tls_conf_init(struct joist_tls_conf *conf)
+{
+    *conf = (struct joist_tls_conf){.min_version = 12};
 }
