@@ -124,6 +124,7 @@ struct joist_listener_conf {
     const struct joist_tls_conf *tls; /* NULL: plain */
     bool h1;                          /* HTTP/1.1 is spoken here; neither this nor h2: it is too */
     bool h2;                          /* HTTP/2: with TLS by ALPN, plain by prior knowledge */
+    uint16_t https_port; /* plain: every request gets a 301 to https on this port; 0: it is served */
     struct joist_pos pos;
 };
 
@@ -216,6 +217,7 @@ struct joist_route_conf {
     bool strip_prefix;                         /* the handler sees the path without `path` */
     const struct joist_pair *response_headers; /* set on every response; value "" removes */
     size_t response_headers_n;
+    uint64_t hsts_s; /* over TLS: Strict-Transport-Security with this max-age (RFC 6797); 0: none */
     const struct joist_limits_conf *limits;     /* NULL: the engine's */
     const struct joist_timeouts_conf *timeouts; /* NULL: the engine's */
     enum joist_handler_kind kind;

@@ -120,9 +120,5 @@ const struct jst_tls_info *jst_tls_info(const struct jst_conn *c);
  *  the connection is closed. Empty: nothing known. */
 struct jst_slice jst_tls_error(const struct jst_conn *c);
 
-/** "OpenSSL 4.0.2", and what this one lacks ("ECH"), or empty. Static. */
-const char *jst_tls_library(void);
-const char *jst_tls_missing(void);
-
 /** SHA-1, for the handshake of WebSocket (RFC 6455 4.2.2) alone. */
 void jst_tls_sha1(unsigned char out[20], struct jst_slice in);
