@@ -20,7 +20,8 @@ struct jst_upool;
 struct jst_proxy_env {
     /** The reactor's side of pool number `pool` for the generation that `s` began with. */
     struct jst_upool *(*upool)(const struct jst_stream *s, size_t pool);
-    bool via; /* add Via */
+    bool via;   /* add Via */
+    bool debug; /* responses of our own say why in X-Joist-Error */
 };
 
 struct jst_handler_ops {

@@ -105,6 +105,7 @@ struct jst_service {
 struct jst_peer {
     struct jst_addr addr; /* the TCP peer's */
     uint16_t local_port;
+    uint16_t listener; /* number of the listener that it came by; the service's own */
     const struct jst_tls_info *tls; /* NULL: plain */
 };
 
