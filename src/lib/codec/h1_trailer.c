@@ -16,8 +16,8 @@ jst_h1_trailer_end(struct jst_slice in, size_t *seen)
 /* RFC 9110 6.5.1: fields for framing, routing, authentication, request control, response control
  * and the form of the content have no meaning, or a dangerous one, after the content. Of the
  * fields known by number these few are harmless; fields known to nobody pass. */
-static bool
-may_trail(enum jst_field_id id)
+bool
+jst_field_may_trail(enum jst_field_id id)
 {
     switch (id) {
     case JST_FIELD_OTHER:
@@ -46,7 +46,7 @@ jst_h1_parse_trailers(struct jst_fields *fields, struct jst_slice section)
 
     fields->n = h.fields.n;
     for (uint32_t i = 0; err == JST_H1_OK && i < h.fields.n; i++) {
-        if (!may_trail(h.fields.v[i].id)) {
+        if (!jst_field_may_trail(h.fields.v[i].id)) {
             err = JST_H1_E_TRAILER;
         }
     }
