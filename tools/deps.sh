@@ -63,6 +63,8 @@ cmd:gcovr gcovr
 needs_bench='
 cmd:python3 python3
 cmd:wrk wrk
+cmd:h2load nghttp2-client
+cmd:openssl openssl
 peer:nginx nginx
 peer:haproxy haproxy
 peer:caddy caddy

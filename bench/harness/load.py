@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""One run of wrk, and what it said."""
+"""One run of a load generator, and what it said: wrk, h2load, or handshake_load (bench/)."""
 
+import json
+import os
 import re
 
 WRK_EXTRA_S = 30  # wrk opens all its connections before its clock starts, and may hang on after it
@@ -10,7 +12,7 @@ _UNIT_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 
 
 class LoadError(RuntimeError):
-    """wrk did not run, or its answer was not understood."""
+    """It did not run, or its answer was not understood."""
 
 
 def parse_wrk(text):
@@ -49,3 +51,64 @@ def run_wrk(procs, cpu, url, conns, seconds, timeout_s=10):
     if status != 0:
         raise LoadError(f"wrk failed ({status}): " + text.strip()[-300:])
     return parse_wrk(text)
+
+
+# HTTP/2: h2load (nghttp2)
+
+
+def parse_h2load(text):
+    """The figures in h2load's output."""
+    done = re.search(r"finished in ([\d.]+)(us|ms|s|m), ([\d.]+) req/s", text)
+    counts = re.search(r"requests: \d+ total, \d+ started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, "
+                       r"(\d+) timeout", text)
+    codes = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", text)
+    if done is None or counts is None or codes is None:
+        raise LoadError("h2load said: " + text.strip()[-300:])
+    finished, _, failed, errored, timeout = (int(n) for n in counts.groups())
+    mean = re.search(r"time for request:\s+\S+\s+\S+\s+([\d.]+)(us|ms|s)", text)
+    return {
+        "requests": finished,
+        "seconds": float(done.group(1)) * _UNIT_MS[done.group(2)] / 1000.0,
+        "requests_per_s": float(done.group(3)),
+        "socket_errors": {"failed": failed, "errored": errored, "timeout": timeout},
+        "non_2xx": int(codes.group(2)) + int(codes.group(3)) + int(codes.group(4)),
+        "errors": failed + errored + timeout + int(codes.group(3)) + int(codes.group(4)),
+        "mean_ms": float(mean.group(1)) * _UNIT_MS[mean.group(2)] if mean else None,
+        "p99_ms": None,
+        "protocol": (re.search(r"Application protocol: (\S+)", text) or [None, None])[1],
+    }
+
+
+def run_h2load(procs, cpu, port, path, conns, streams, seconds):
+    # A run for a time and not for a number of requests ends with streams under way; they count as nothing.
+    argv = ["h2load", "-t1", f"-c{conns}", f"-m{streams}", "-D", str(seconds), f"https://localhost:{port}{path}"]
+    status, text = procs.run("h2load", argv, cpu, seconds + WRK_EXTRA_S)
+    if status != 0:
+        raise LoadError(f"h2load failed ({status}): " + text.strip()[-300:])
+    sample = parse_h2load(text)
+    if sample["protocol"] != "h2":
+        raise LoadError(f"HTTP/2 was not agreed on, but {sample['protocol']}")
+    return sample
+
+
+# A full handshake a request
+
+
+def run_handshakes(procs, cpu, program, port, path, conns, seconds, groups):
+    if not os.access(program, os.X_OK):
+        raise LoadError(f"{program} is not built")
+    argv = [program, str(port), path, str(conns), str(seconds), groups]
+    status, text = procs.run("handshake_load", argv, cpu, seconds + WRK_EXTRA_S)
+    if status != 0:
+        raise LoadError(f"handshake_load failed ({status}): " + text.strip()[-300:])
+    got = json.loads(text)
+    return {
+        "requests": got["requests"],
+        "seconds": got["seconds"],
+        "requests_per_s": got["requests"] / got["seconds"],
+        "socket_errors": {"failed": got["errors"]},
+        "non_2xx": 0,
+        "errors": got["errors"],
+        "p99_ms": None,
+        "group": got["group"],
+    }

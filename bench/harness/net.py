@@ -5,11 +5,17 @@ Sockets of the harness: free ports, one checked fetch, and thousands of idle kee
 
 import os
 import socket
+import ssl
 
 PORT_FIRST = 18000
 PORT_LAST = 32000  # below the usual ephemeral range, so that load cannot take a port before its listener does
 IDLE_BATCH = 64  # connections that ask at the same moment; the upstream pool grows no larger than this
 IO_TIMEOUT_S = 10.0
+
+# The certificate is one that the harness made itself for this run: nothing to verify.
+TLS = ssl.create_default_context()
+TLS.check_hostname = False
+TLS.verify_mode = ssl.CERT_NONE
 
 
 class Ports:
@@ -34,10 +40,12 @@ class Ports:
 class Exchange:
     """One client connection in keep-alive, for requests whose answer has a Content-Length."""
 
-    def __init__(self, port):
+    def __init__(self, port, tls=False):
         self.port = port
         self.sock = socket.create_connection(("127.0.0.1", port), IO_TIMEOUT_S)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.sock = TLS.wrap_socket(self.sock, server_hostname="localhost")
 
     def send(self, path):
         request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n\r\n"
@@ -67,14 +75,20 @@ class Exchange:
         """Open and silent: no end, no stray byte."""
         self.sock.setblocking(False)
         try:
-            self.sock.recv(1, socket.MSG_PEEK)
+            self._look()
             return False
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return True
         except OSError:
             return False
         finally:
             self.sock.settimeout(IO_TIMEOUT_S)
+
+    def _look(self):
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.recv(1)  # takes a late ticket in, which is no answer
+        else:
+            self.sock.recv(1, socket.MSG_PEEK)
 
     def close(self):
         self.sock.close()
@@ -86,9 +100,9 @@ class Exchange:
         return part
 
 
-def fetch(port, path):
+def fetch(port, path, tls=False):
     """One request on a fresh connection: (status, head, body)."""
-    exchange = Exchange(port)
+    exchange = Exchange(port, tls)
     try:
         exchange.send(path)
         return exchange.receive()
@@ -96,7 +110,7 @@ def fetch(port, path):
         exchange.close()
 
 
-def open_idle(port, path, count, body):
+def open_idle(port, path, count, body, tls=False):
     """
     `count` connections, each of which has had one whole 200 answer and may have another.
     Returns them open; on failure closes all and raises.
@@ -104,7 +118,7 @@ def open_idle(port, path, count, body):
     held = []
     try:
         while len(held) < count:
-            batch = [Exchange(port) for _ in range(min(IDLE_BATCH, count - len(held)))]
+            batch = [Exchange(port, tls) for _ in range(min(IDLE_BATCH, count - len(held)))]
             held.extend(batch)
             for exchange in batch:
                 exchange.send(path)

@@ -27,12 +27,49 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TEMPLATES = os.path.join(ROOT, "bench", "peers")
 
 
+class PeerError(RuntimeError):
+    """It could not be started or answered wrongly; the text says how."""
+
+
 # As it comes: Debian's own nginx.conf has these two lines, and all else at its default.
 PLAIN = {"NGINX_BUFFERS": "", "NGINX_SEND": "sendfile on; tcp_nopush on;", "HAPROXY_OPTIONS": ""}
 
+# Without TLS, and with: HTTP/2 is offered in the rows that measure it.
+NO_TLS = {"NGINX_LISTEN": "", "NGINX_TLS": "", "HAPROXY_BIND": "", "CADDY_SCHEME": "http", "CADDY_PROTOCOLS": "h1",
+          "CADDY_TLS": "", "JOIST_TLS": ""}
 
-class PeerError(RuntimeError):
-    """It could not be started or answered wrongly; the text says how."""
+
+def tls_settings(work, tls):
+    """What the templates get for a row: `tls` is "", "h1" or "h2"."""
+    if not tls:
+        return NO_TLS
+    cert, key, both = (os.path.join(work, name) for name in ("cert.pem", "key.pem", "both.pem"))
+    h2 = tls == "h2"
+    alpn = '["h2", "http/1.1"]' if h2 else '["http/1.1"]'
+    return {
+        "NGINX_LISTEN": " ssl http2" if h2 else " ssl",
+        "NGINX_TLS": f"ssl_certificate {cert}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;",
+        "HAPROXY_BIND": f" ssl crt {both} alpn {'h2,' if h2 else ''}http/1.1",
+        "CADDY_SCHEME": "https",
+        "CADDY_PROTOCOLS": "h1 h2" if h2 else "h1",
+        "CADDY_TLS": f"tls {cert} {key}",
+        "JOIST_TLS": f'alpn = {alpn}\n[listeners.tls]\ncert = "{cert}"\nkey = "{key}"',
+    }
+
+
+def make_cert(work):
+    """A self-signed ECDSA P-256 certificate for everyone."""
+    cert, key, both = (os.path.join(work, name) for name in ("cert.pem", "key.pem", "both.pem"))
+    done = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+         "-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost,IP:127.0.0.1"], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise PeerError("openssl req: " + done.stderr[-300:])
+    with open(both, "w", encoding="ascii") as out:
+        for part in (cert, key):
+            with open(part, encoding="ascii") as f:
+                out.write(f.read())
 
 
 class Peer:
@@ -68,11 +105,13 @@ class Peer:
         return first[0].strip() if first else None
 
     def has(self, row):
+        if self.floor and row.tls:
+            return False
         return row.mode in self.templates and (self.tuned_rows is None or row.id in self.tuned_rows)
 
-    def settings(self, row):
+    def settings(self, row, work):
         """What its template is filled with besides the common values."""
-        return {**PLAIN, **(self.tuned_rows or {}).get(row.id, {})}
+        return {**PLAIN, **tls_settings(work, row.tls), **(self.tuned_rows or {}).get(row.id, {})}
 
     def tuned(self, rows):
         """A second entry of the same program, with other settings in the rows where that makes it cheaper."""
@@ -176,6 +215,8 @@ def write_files(work):
         if path != PATH_SMALL:
             with open(os.path.join(www, path.lstrip("/")), "wb") as f:
                 f.write(body)
+    if shutil.which("openssl") is not None:
+        make_cert(work)
 
 
 def common_values(work):
@@ -209,14 +250,14 @@ def start_peer(procs, peer, work, cpu, row, port, origin_port):
     conf = os.path.join(work, f"{peer.name}-{row.mode}.conf")
     template = peer.templates[row.mode]
     if template is not None:
-        values = {**common_values(work), "PORT": port, "ORIGIN": origin_port, "NAME": peer.name, **peer.settings(row)}
+        values = {**common_values(work), "PORT": port, "ORIGIN": origin_port, "NAME": peer.name, **peer.settings(row, work)}
         fill(template, values, conf)
     words = {"program": peer.program, "conf": conf, "work": work, "port": port, "origin": origin_port}
     argv = [word.format(**words) for word in peer.argv]
     return procs.start(peer.name, argv, cpu, peer.env)
 
 
-def wait_answer(proc, port, path):
+def wait_answer(proc, port, path, tls=False):
     """Wait until `path` is answered with exactly its bytes; else stop waiting and say why."""
     last = ["no answer"]
 
@@ -225,7 +266,7 @@ def wait_answer(proc, port, path):
             last[0] = f"ended with status {proc.popen.returncode}"
             return True
         try:
-            status, _, body = net.fetch(port, path)
+            status, _, body = net.fetch(port, path, tls)
         except (OSError, RuntimeError, ValueError) as e:
             last[0] = str(e)
             return False

@@ -16,7 +16,7 @@ import subprocess
 
 from . import load, peers
 from .procs import wait_until
-from .rows import WARMUP_S, url_of
+from .rows import WARMUP_S, run_load
 
 ATTACH_S = 10.0
 PERF_HZ = 1999
@@ -59,12 +59,12 @@ def profile_one(bench, row, peer, tool, out_dir, out):
         run_callgrind(bench, row, peer, origin_port, base, out)
         return
     proc, port = bench.start(row, peer, origin_port)
-    load.run_wrk(bench.procs, bench.load_cpu, url_of(row, port), row.conns, WARMUP_S)
+    run_load(bench, row, port, WARMUP_S)
     {"syscalls": run_syscalls, "strace": run_strace, "perf": run_perf}[tool](bench, row, proc, port, base, out)
 
 
 def under_load(bench, row, port):
-    sample = load.run_wrk(bench.procs, bench.load_cpu, url_of(row, port), row.conns, bench.seconds)
+    sample = run_load(bench, row, port, bench.seconds)
     if sample["requests"] == 0:
         raise load.LoadError("no request was done")
     return sample
@@ -222,7 +222,7 @@ def run_callgrind(bench, row, peer, origin_port, base, out):
     wrapped = peers.Wrapped(peer, ["valgrind", "--tool=callgrind", "--trace-children=yes", "--instr-atstart=no",
                                    "--collect-jumps=no", f"--callgrind-out-file={data}.%p"])
     proc, port = bench.start(row, wrapped, origin_port)
-    load.run_wrk(bench.procs, bench.load_cpu, url_of(row, port), row.conns, WARMUP_S)
+    run_load(bench, row, port, WARMUP_S)
     for pid in proc.pids():
         subprocess.run(["callgrind_control", "-i", "on", str(pid)], capture_output=True, timeout=30, check=False)
     sample = under_load(bench, row, port)
