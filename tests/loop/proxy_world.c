@@ -183,7 +183,7 @@ world_pool(struct world *w, const struct joist_pool_conf *conf)
 {
     jst_upool_release(&w->upool);
     jst_pool_destroy(&w->pool);
-    assert_int_equal(jst_pool_create(&w->pool, conf, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&w->pool, conf, NULL, NULL, NULL), 0);
     assert_int_equal(jst_upool_acquire(&w->upool, w->local.upstreams, w->pool,
                                        w->timeouts.upstream_keepalive_ms),
                      0);
@@ -206,7 +206,7 @@ world_init(struct world *w, const struct joist_proxy_conf *conf)
 {
     static const struct joist_proxy_conf plain = {.pool = "origin"};
     struct jst_clock clock = {now_ns, wall_us, w};
-    struct jst_proxy_env env = {find_upool, true};
+    struct jst_proxy_env env = {find_upool, true, false};
 
     memset(w, 0, sizeof(*w));
     w->now_ns = 1000000000;

@@ -32,7 +32,8 @@ make_pools(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_rep
         return JOIST_E_NOMEM;
     }
     for (; s->pools_n < conf->pools_n; s->pools_n++) {
-        rc = jst_pool_create(&s->pools[s->pools_n], &conf->pools[s->pools_n], on_unresolved, &u);
+        rc = jst_pool_create(&s->pools[s->pools_n], &conf->pools[s->pools_n], on_unresolved, &u,
+                             NULL);
         if (rc < 0) {
             return rc;
         }
@@ -72,7 +73,7 @@ static int
 make_handler(struct jst_handler **out, const struct joist_route_conf *route,
              const struct joist_conf *conf, const struct name_index *pools)
 {
-    struct jst_proxy_env env = {jst_request_upool, conf->via};
+    struct jst_proxy_env env = {jst_request_upool, conf->via, conf->debug};
     struct name_index key = {route->handler.proxy.pool, 0};
     const struct name_index *found;
 

@@ -43,6 +43,7 @@ struct jst_call {
     bool ended;      /* the end of the request's body was given */
     bool got_bytes;  /* something of a response came */
     bool connected;
+    bool unprocessed; /* the origin said that it did nothing with it (h2: GOAWAY, REFUSED_STREAM) */
     const char *detail; /* what was wrong with the response; static, for logs; or NULL */
     struct jst_slice tls_error; /* JOIST_E_CERT, JOIST_E_TLS: in words; in the caller's arena, which
                                    `arena` is */

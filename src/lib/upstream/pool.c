@@ -90,8 +90,23 @@ init_target(struct jst_target *t, const struct joist_target_conf *conf)
 }
 
 int
+jst_pool_check(const struct joist_pool_conf *conf, struct jst_tls_report *report)
+{
+    (void)report;
+    for (size_t i = 0; i < conf->targets_n; i++) {
+        struct jst_url url;
+
+        if (jst_url_parse(&url, jst_slice_z(conf->targets[i].url)) < 0) {
+            return JOIST_E_INVAL;
+        }
+    }
+    return JOIST_OK;
+}
+
+int
 jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
-                void (*on_unresolved)(void *ctx, const struct joist_target_conf *t), void *ctx)
+                void (*on_unresolved)(void *ctx, const struct joist_target_conf *t), void *ctx,
+                struct jst_tls_report *report)
 {
     struct jst_pool *p = calloc(1, sizeof(*p) + conf->targets_n * sizeof(p->v[0]));
     int rc = JOIST_E_NOMEM;
@@ -99,6 +114,7 @@ jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
     if (p == NULL) {
         goto fail;
     }
+    (void)report;
     p->strategy = conf->strategy;
     p->idle_max = conf->idle_max;
     p->even = true;

@@ -18,14 +18,23 @@
 
 #include <joist/conf.h>
 
-struct jst_pool;      /* immutable */
-struct jst_upstreams; /* a reactor's live side */
-struct jst_upool;     /* a reactor's live side of one pool, valid until it is released */
+struct jst_pool;       /* immutable */
+struct jst_tls_report; /* wire/tls.h */
+struct jst_upstreams;  /* a reactor's live side */
+struct jst_upool;      /* a reactor's live side of one pool, valid until it is released */
 
 /** Compile. Names are resolved here (blocking); an unresolvable target is kept without an address
- *  and `on_unresolved` is told of it (may be NULL). JOIST_E_NOMEM, JOIST_E_INVAL (no URL). */
+ *  and `on_unresolved` is told of it (may be NULL). Files of TLS are read; what is wrong with it is
+ *  told to `report` (may be NULL). JOIST_E_NOMEM, JOIST_E_INVAL (no URL; TLS, after reporting all).
+ */
 int jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
-                    void (*on_unresolved)(void *ctx, const struct joist_target_conf *t), void *ctx);
+                    void (*on_unresolved)(void *ctx, const struct joist_target_conf *t), void *ctx,
+                    struct jst_tls_report *report);
+
+/** Only look: what create would report of TLS, and no name is resolved. JOIST_E_INVAL,
+ * JOIST_E_NOMEM.
+ */
+int jst_pool_check(const struct joist_pool_conf *conf, struct jst_tls_report *report);
 void jst_pool_destroy(struct jst_pool **take);
 
 /** Try to resolve targets that have no address yet (blocking; any thread but the reactors').

@@ -44,7 +44,7 @@ rig_init(struct rig *r, const char *const *urls, const uint32_t *weights, size_t
     }
     assert_int_equal(jst_loop_create(&r->local.loop, NULL), 0);
     assert_int_equal(jst_upstreams_create(&r->local.upstreams, &r->local, fake_open), 0);
-    assert_int_equal(jst_pool_create(&r->pool, &conf, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&r->pool, &conf, NULL, NULL, NULL), 0);
     assert_int_equal(jst_upool_acquire(&r->upool, r->local.upstreams, r->pool, 1000), 0);
 }
 
@@ -258,7 +258,7 @@ test_connections_outlive_a_pool(void **state)
     rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
     run_call(&r, &a, JST_METHOD_GET);
     fake_finish(&fakes[0]);
-    assert_int_equal(jst_pool_create(&pool, &conf, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&pool, &conf, NULL, NULL, NULL), 0);
     assert_int_equal(jst_upool_acquire(&upool, r.local.upstreams, pool, 1000), 0);
     jst_upool_release(&r.upool);
     assert_int_equal(r.local.stats.upstream_idle, 1); /* the same target by another name */
@@ -304,7 +304,7 @@ test_many_targets(void **state)
         struct joist_pool_conf conf = {.targets = &target, .targets_n = 1, .idle_max = 1};
 
         (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d", 1001 + i % 150);
-        assert_int_equal(jst_pool_create(&pools[i], &conf, NULL, NULL), 0);
+        assert_int_equal(jst_pool_create(&pools[i], &conf, NULL, NULL, NULL), 0);
         assert_int_equal(jst_upool_acquire(&upools[i], r.local.upstreams, pools[i], 1), 0);
     }
     assert_int_equal(r.local.upstreams->lives_n, 150);

@@ -15,7 +15,7 @@ make_pool(const char *const *urls, const uint32_t *weights, size_t n, enum joist
         targets[i] =
             (struct joist_target_conf){.url = urls[i], .weight = weights != NULL ? weights[i] : 1};
     }
-    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL, NULL), 0);
     return p;
 }
 
@@ -61,13 +61,13 @@ test_unresolved(void **state)
     int told = 0;
 
     (void)state;
-    assert_int_equal(jst_pool_create(&p, &conf, count_unresolved, &told), 0);
+    assert_int_equal(jst_pool_create(&p, &conf, count_unresolved, &told, NULL), 0);
     assert_int_equal(told, 1);
     assert_null(p->v[0].addrs);
     assert_int_equal(jst_pool_resolve_again(p, NULL, NULL), 1);
     jst_pool_destroy(&p);
     targets[0].url = "nonsense";
-    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL), JOIST_E_INVAL);
+    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL, NULL), JOIST_E_INVAL);
     assert_null(p);
 }
 
