@@ -30,7 +30,8 @@ struct joist_cert_info {
 int joist_cert_read(struct joist_cert_info *out, const char *path, struct joist_err *err);
 
 /** Make a self-signed certificate (ECDSA P-256) for DNS names and address literals, and write
- *  certificate and key. JOIST_E_INVAL (no name), ACCESS, IO, NOMEM. */
+ *  certificate and key; the same path twice: one file that holds both. The first name is the
+ *  subject. JOIST_E_INVAL (no name, or one that is none), ACCESS, IO, NOMEM. */
 int joist_cert_create_self_signed(const char *cert_path, const char *key_path,
                                   const char *const *names, size_t names_n, uint32_t days,
                                   struct joist_err *err);
@@ -44,7 +45,8 @@ struct joist_ech_info {
 };
 
 /** Make an ECH key (X25519, HKDF-SHA256, AES-128-GCM; RFC 9849) and write it as PEM.
- *  JOIST_E_INVAL (not a host name), UNSUPPORTED (this OpenSSL knows no ECH), ACCESS, IO, NOMEM. */
+ *  A file that is there is never replaced. JOIST_E_INVAL (not a host name), UNSUPPORTED (this OpenSSL knows no ECH), INUSE (the file is
+ *  there), ACCESS, NOTFOUND (its folder is not), IO, NOMEM. */
 int joist_ech_create(const char *path, const char *public_name, struct joist_err *err);
 
 /** JOIST_E_NOTFOUND, ACCESS, INVAL, UNSUPPORTED, IO, NOMEM. */
