@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.certs import Pki
 from lib.server import BINARY, Joist
 
 
@@ -32,6 +33,12 @@ def run_joist(tmp_path):
             failures.append(error)
     if failures:
         raise failures[0]
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    """The authorities and certificates of lib/certs.py."""
+    return Pki(tmp_path_factory.mktemp("pki"))
 
 
 def proxy_config(origin, extra=""):
