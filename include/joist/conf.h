@@ -53,8 +53,9 @@ struct joist_timeouts_conf {
     uint64_t upstream_keepalive_ms; /* idle connections to origins are closed after this */
 };
 
-/** A certificate and its key, for the names of one site or for a listener's default. Two for the same
- *  names, of different key types, stand side by side: the client's signature algorithms choose. */
+/** A certificate and its key, for the names of one site or for a listener's default. Two for the
+ * same names, of different key types, stand side by side: the client's signature algorithms choose.
+ */
 struct joist_cert_conf {
     const char *cert;         /* PEM file: the certificate, then its chain */
     const char *key;          /* PEM file; NULL: in `cert` as well */
@@ -62,7 +63,7 @@ struct joist_cert_conf {
     const char *const *hosts; /* names of SNI: "example.com", "*.example.com"; of a listener's own
                                  they do not count: it is the default */
     size_t hosts_n;
-    const char *site;         /* for messages; NULL: the first of the hosts */
+    const char *site; /* for messages; NULL: the first of the hosts */
     struct joist_pos cert_pos;
     struct joist_pos key_pos;
 };
@@ -78,15 +79,15 @@ struct joist_tls_conf {
     const struct joist_cert_conf *certs; /* the default, one for each key type; none: the first of
                                             joist_conf.certs is the default */
     size_t certs_n;
-    unsigned min_version;       /* 12 or 13 */
-    const char *const *groups;  /* key exchange, best first; none: X25519MLKEM768, X25519, P-256,
-                                   P-384 */
+    unsigned min_version;      /* 12 or 13 */
+    const char *const *groups; /* key exchange, best first; none: X25519MLKEM768, X25519, P-256,
+                                  P-384 */
     size_t groups_n;
     enum joist_client_auth client_auth;
-    const char *client_ca;      /* PEM file of the authorities that client certificates need */
-    bool reject_unknown_sni;    /* a name that no certificate is for: alert unrecognized_name,
-                                   instead of the default certificate */
-    bool early_data;            /* 0-RTT: safe methods only, marked with Early-Data (RFC 8470) */
+    const char *client_ca;   /* PEM file of the authorities that client certificates need */
+    bool reject_unknown_sni; /* a name that no certificate is for: alert unrecognized_name,
+                                instead of the default certificate */
+    bool early_data;         /* 0-RTT: safe methods only, marked with Early-Data (RFC 8470) */
     struct joist_pos pos;
 };
 
@@ -124,7 +125,7 @@ struct joist_listener_conf {
     const struct joist_tls_conf *tls; /* NULL: plain */
     bool h1;                          /* HTTP/1.1 is spoken here; neither this nor h2: it is too */
     bool h2;                          /* HTTP/2: with TLS by ALPN, plain by prior knowledge */
-    uint16_t https_port; /* plain: every request gets a 301 to https on this port; 0: it is served */
+    uint16_t https_port; /* plain: every request gets a 301 to this port; 0: it is served */
     struct joist_pos pos;
 };
 
@@ -259,8 +260,8 @@ struct joist_access {
     bool tls_resumed; /* a session of before: no certificate was sent */
     bool tls_ech;     /* the name came encrypted */
     bool early_data;  /* the request came before the handshake was over: it may be a replay */
-    bool aborted; /* the response was cut */
-    int why;      /* JOIST_E_* of a failure, else 0 */
+    bool aborted;     /* the response was cut */
+    int why;          /* JOIST_E_* of a failure, else 0 */
     struct joist_text method, host, path, query, proto, scheme;
     struct joist_text request_id, user_agent, referer, request_type, response_type;
     struct joist_text client_addr; /* after trusted_proxies */

@@ -48,10 +48,10 @@ int joist_engine_start(struct joist_engine *e);
 /**
  * Compile `conf` and make it current on every reactor, without closing any connection. Requests
  * under way end with what they began with. Returns when all reactors have switched.
- * Live: routes, pools, limits, timeouts, headers, certificates and all else of TLS. `threads`, `log`
- * and the listeners' addresses must be the same as at create: JOIST_E_UNSUPPORTED otherwise. JOIST_E_STATE unless it runs and does not drain;
- * JOIST_E_INVAL, JOIST_E_LIMIT, JOIST_E_NOMEM as at create. On any error the running configuration
- * stays.
+ * Live: routes, pools, limits, timeouts, headers, certificates and all else of TLS. `threads`,
+ * `log` and the listeners' addresses must be the same as at create: JOIST_E_UNSUPPORTED otherwise.
+ * JOIST_E_STATE unless it runs and does not drain; JOIST_E_INVAL, JOIST_E_LIMIT, JOIST_E_NOMEM as
+ * at create. On any error the running configuration stays.
  */
 int joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_report_f *report,
                       void *report_ctx);

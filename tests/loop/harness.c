@@ -297,6 +297,7 @@ rig_try_start(struct rig *g)
 {
     struct jst_clock clock = {now_ns, wall_us, g};
     struct jst_report report = {0};
+    struct jst_fronts *fronts = NULL;
     struct jst_reactor *r = &g->r;
     int rc;
 
@@ -313,7 +314,8 @@ rig_try_start(struct rig *g)
                                            .on_gone = on_gone};
     jst_rand_init(&r->local.rand, (const uint8_t *)"a fixed seed for request ids....");
     if ((rc = jst_logger_create(&g->logger, &g->conf.log, 1)) < 0 ||
-        (rc = jst_snapshot_create(&g->snap, &g->conf, &report)) < 0 ||
+        (rc = jst_fronts_create(&fronts, &g->conf, NULL, &report)) < 0 ||
+        (rc = jst_snapshot_create(&g->snap, &g->conf, &fronts, &report)) < 0 ||
         (rc = jst_loop_create(&r->loop, &clock)) < 0) {
         return rc;
     }

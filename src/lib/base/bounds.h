@@ -31,6 +31,7 @@
 #define JST_HEADER_BYTES_MAX (1024u * 1024)
 #define JST_HEADER_COUNT_MAX 1000u
 #define JST_THREADS_MAX      256u
+#define JST_LISTENERS_MAX    1024u
 
 /* -- fixed -- */
 /* Credit of one stream and direction: bytes that may be under way between its two sockets. The
@@ -95,6 +96,16 @@
 #define JST_H2_FLOOD_ERRORS       100u  /* streams that we must reset: malformed requests */
 #define JST_H2_CONTINUATIONS_MAX  16u   /* frames of one header block (CVE-2024-27316 and others) */
 #define JST_H2_OUT_FRAMES_MAX     1000u /* answers to PING and SETTINGS that wait to be sent */
+
+/* -- connections to origins, of a target and reactor -- */
+/* A full HTTP/2 connection makes another one; so many times a hundred streams is more than an origin
+ * can want. */
+#define JST_UPSTREAM_H2_CONNS_MAX 64u
+/* Requests that wait for a connection. Each holds its stream already, so this bounds only how far
+ * behind an origin may be that does not answer a handshake. */
+#define JST_UPSTREAM_WAITING_MAX 8192u
+/* How often one request may be started again because the origin did nothing with it. */
+#define JST_UPSTREAM_RETRIES_MAX 3u
 
 /* -- HTTP/2, of a connection to an origin -- */
 #define JST_H2C_STREAMS_DEFAULT   100u /* until its SETTINGS come (RFC 9113 6.5.2 has no limit) */

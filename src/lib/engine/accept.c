@@ -34,16 +34,23 @@ jst_accept_dismiss(struct jst_reactor *r, const struct jst_peer *peer)
     (void)__atomic_sub_fetch(&r->engine->conns_open, 1, __ATOMIC_RELAXED);
 }
 
+/* As the current configuration wants the listener to speak: what is open already goes on as it
+ * began.
+ */
 static void
-take_conn(struct jst_reactor *r, const struct jst_listener *l, int fd, const struct jst_addr *from)
+take_conn(struct jst_acceptor *a, int fd, const struct jst_addr *from)
 {
-    struct jst_peer peer = {.addr = *from, .local_port = jst_addr_port(&l->addr)};
+    struct jst_reactor *r = a->reactor;
+    const struct jst_front *front = &r->gen->snap->fronts->v[a->number];
+    struct jst_server_how how = {.tls = front->tls, .h1 = front->h1, .h2 = front->h2};
+    struct jst_peer peer = {
+        .addr = *from, .local_port = jst_addr_port(&a->listener->addr), .listener = a->number};
 
     if (!admit(r, &peer)) {
         close(fd);
         return;
     }
-    if (jst_h1_server_open(&r->owner, fd, &peer, false) < 0) {
+    if (jst_server_open(&r->owner, fd, &peer, &how) < 0) {
         JST_LOG(&r->log->log, ERROR, OUT_OF_MEMORY, "what=connection");
         close(fd);
         jst_accept_dismiss(r, &peer);
@@ -98,7 +105,7 @@ accept_batch(struct jst_acceptor *a)
             pause_accepting(r, fd);
             return false;
         }
-        take_conn(r, a->listener, fd, &from);
+        take_conn(a, fd, &from);
     }
     return true;
 }
@@ -163,6 +170,7 @@ jst_accept_init(struct jst_reactor *r, size_t number)
             .io = {l->fds[l->shared ? 0 : number % l->fds_n], on_acceptable},
             .reactor = r,
             .listener = l,
+            .number = (uint16_t)i,
             .task = {.run = run_accept},
         };
     }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include "engine/check.h"
+#include "codec/h1.h"
 #include "codec/uri.h"
-#include "engine/snapshot.h"
+#include "handler/handler.h"
+#include "route/route.h"
+#include "sys/addr.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,6 +58,10 @@ check_listeners(struct jst_report *r, const struct joist_conf *conf)
 {
     struct jst_addr a;
 
+    if (conf->listeners_n > JST_LISTENERS_MAX) {
+        WRONG(r, NULL, "there are at most %u listeners, not %zu", JST_LISTENERS_MAX,
+              conf->listeners_n);
+    }
     if (conf->listeners_n == 0) {
         WRONG(r, NULL, "no listener: say where to listen, as in bind = \":8080\"");
     }
@@ -88,11 +96,11 @@ check_target(struct jst_report *r, const struct joist_target_conf *t)
     struct jst_url url;
 
     if (t->url == NULL || jst_url_parse(&url, jst_slice_z(t->url)) < 0) {
-        WRONG(r, &t->pos, "'%s' is no origin: write \"http://host:port\" or \"unix:/path\"",
+        WRONG(r, &t->pos,
+              "'%s' is no origin: write \"http://host:port\", \"https://host\", "
+              "\"h2c://host:port\" or "
+              "\"unix:/path\"",
               t->url != NULL ? t->url : "");
-    } else if (jst_slice_eq(url.scheme, JST_S("https")) || jst_slice_eq(url.scheme, JST_S("h2c"))) {
-        WRONG(r, &t->pos, "'%s': origins with scheme %.*s are not there yet", t->url,
-              JST_PRI(url.scheme));
     }
     if (t->weight < 1 || t->weight > 65535) {
         WRONG(r, &t->pos, "a weight is a number from 1 to 65535, not %u", t->weight);
@@ -354,10 +362,11 @@ report_duplicate(struct jst_report *r, const struct joist_route_conf *first,
     }
 }
 
-void
+bool
 jst_report_conf(struct jst_report *r, const struct joist_conf *conf)
 {
     const char **pools = check_pools(r, conf);
+    bool tls = jst_report_tls(r, conf);
     struct jst_cidr net;
     size_t first;
     size_t second;
@@ -365,6 +374,10 @@ jst_report_conf(struct jst_report *r, const struct joist_conf *conf)
 
     check_listeners(r, conf);
     check_limits(r, NULL, &conf->limits);
+    if (conf->limits.h2_streams < 1 || conf->limits.h2_streams > JST_H2_STREAMS_MAX) {
+        WRONG(r, NULL, "h2_streams is from 1 to %u, not %u", JST_H2_STREAMS_MAX,
+              conf->limits.h2_streams);
+    }
     if (conf->threads > JST_THREADS_MAX) {
         WRONG(r, NULL, "threads is at most %u, not %u", JST_THREADS_MAX, conf->threads);
     }
@@ -389,4 +402,5 @@ jst_report_conf(struct jst_report *r, const struct joist_conf *conf)
         report_duplicate(r, &conf->routes[first], &conf->routes[second]);
     }
     free(pools);
+    return tls;
 }

@@ -24,13 +24,42 @@ count_threads(const struct joist_conf *conf)
     return (size_t)JST_MIN(JST_MAX(n, 1), (int)JST_THREADS_MAX);
 }
 
+/* All that can be wrong before anything is bound. Certificates and keys are loaded on the way;
+ * `*out` stays as it is on failure. `from`: what the making of pools will tell itself is not told
+ * here. */
+static int
+check_and_load(struct jst_fronts **out, const struct joist_conf *conf,
+               struct jst_tls_tickets *tickets, struct jst_report *r, enum joist_log_level from)
+{
+    struct jst_fronts *fronts = NULL;
+
+    if (jst_report_conf(r, conf)) {
+        (void)jst_fronts_create(&fronts, conf, tickets, r); /* what fails is counted in r */
+        jst_report_target_files(r, conf, from);
+    }
+    if (r->errors == 0) {
+        JST_ASSERT(fronts != NULL);
+        *out = fronts;
+        return JOIST_OK;
+    }
+    jst_fronts_destroy(&fronts);
+    return r->no_memory ? JOIST_E_NOMEM : JOIST_E_INVAL;
+}
+
 int
 joist_conf_check(const struct joist_conf *conf, joist_report_f *report, void *report_ctx)
 {
     struct jst_report r = {.fn = report, .ctx = report_ctx};
+    struct jst_tls_tickets *tickets = NULL;
+    struct jst_fronts *fronts = NULL;
+    int rc = jst_tls_tickets_create(&tickets);
 
-    jst_report_conf(&r, conf);
-    return r.no_memory ? JOIST_E_NOMEM : r.errors > 0 ? JOIST_E_INVAL : JOIST_OK;
+    if (rc == JOIST_OK) {
+        rc = check_and_load(&fronts, conf, tickets, &r, JOIST_LOG_DEBUG);
+    }
+    jst_fronts_destroy(&fronts);
+    jst_tls_tickets_destroy(&tickets);
+    return rc;
 }
 
 static int
@@ -89,31 +118,31 @@ joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
 {
     struct jst_report r = {.fn = report, .ctx = report_ctx};
     size_t threads = count_threads(conf);
-    struct joist_engine *e;
-    int rc = joist_conf_check(conf, report, report_ctx);
+    struct jst_fronts *fronts = NULL;
+    struct joist_engine *e = calloc(1, sizeof(*e));
+    int rc;
 
-    if (rc < 0) {
-        return rc;
-    }
-    e = calloc(1, sizeof(*e));
     if (e == NULL) {
         return JOIST_E_NOMEM;
     }
     pthread_mutex_init(&e->lock, NULL);
     init_changed(e);
-    if ((rc = jst_logger_create(&e->logger, &conf->log, threads + 2)) < 0 ||
+    if ((rc = jst_tls_tickets_create(&e->tickets)) < 0 ||
+        (rc = check_and_load(&fronts, conf, e->tickets, &r, JOIST_LOG_ERROR)) < 0 ||
+        (rc = jst_logger_create(&e->logger, &conf->log, threads + 2)) < 0 ||
         (rc = jst_client_table_create(&e->clients)) < 0) {
         goto fail;
     }
     e->log = jst_logger_source(e->logger, 0);
     if ((rc = open_listeners(e, conf, threads, &r)) < 0 ||
-        (rc = jst_snapshot_create(&e->current, conf, &r)) < 0 ||
+        (rc = jst_snapshot_create(&e->current, conf, &fronts, &r)) < 0 ||
         (rc = create_reactors(e, threads)) < 0) {
         goto fail;
     }
     *out = e;
     return JOIST_OK;
 fail:
+    jst_fronts_destroy(&fronts);
     joist_engine_destroy(&e);
     return rc;
 }
@@ -271,6 +300,7 @@ joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_r
                   void *report_ctx)
 {
     struct jst_report r = {.fn = report, .ctx = report_ctx};
+    struct jst_fronts *fronts = NULL;
     struct jst_snapshot *next;
     struct jst_snapshot *before;
     int rc;
@@ -278,17 +308,19 @@ joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_r
     if (joist_engine_state(e) != JOIST_STATE_RUNNING) {
         return JOIST_E_STATE;
     }
-    rc = joist_conf_check(conf, report, report_ctx);
+    rc = check_and_load(&fronts, conf, e->tickets, &r, JOIST_LOG_ERROR);
     if (rc < 0) {
         return rc;
     }
     if (!has_same_listeners(e, conf) || count_threads(conf) != e->reactors_n ||
         !jst_logger_has_conf(e->logger, &conf->log)) {
         jst_report_at(&r, JOIST_LOG_ERROR, JOIST_E_UNSUPPORTED, NULL,
-                      "listeners, threads and log cannot change while the engine runs");
+                      "the addresses of listeners, threads and log cannot change while the engine "
+                      "runs");
+        jst_fronts_destroy(&fronts);
         return JOIST_E_UNSUPPORTED;
     }
-    rc = jst_snapshot_create(&next, conf, &r);
+    rc = jst_snapshot_create(&next, conf, &fronts, &r);
     if (rc < 0) {
         return rc;
     }
@@ -395,6 +427,7 @@ joist_engine_destroy(struct joist_engine **take)
     }
     free(e->listeners);
     jst_snapshot_unref(&e->current);
+    jst_tls_tickets_destroy(&e->tickets);
     jst_client_table_destroy(&e->clients);
     jst_logger_destroy(&e->logger);
     pthread_cond_destroy(&e->changed);

@@ -45,8 +45,8 @@ report_bind(struct jst_report *r, const struct joist_listener_conf *conf, const 
     return code;
 }
 
-/* With SO_REUSEPORT from the start a second instance of ours would bind without a word and take half
- * of the connections: the first socket is bound and listens alone. */
+/* With SO_REUSEPORT from the start a second instance of ours would bind without a word and take
+ * half of the connections: the first socket is bound and listens alone. */
 static int
 listen_alone(struct jst_addr *a)
 {

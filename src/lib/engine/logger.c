@@ -62,7 +62,12 @@ struct jst_logger {
     X(client_addr)                                                                                 \
     X(remote_addr)                                                                                 \
     X(service)                                                                                     \
-    X(target)
+    X(target)                                                                                      \
+    X(tls_version)                                                                                 \
+    X(tls_cipher)                                                                                  \
+    X(tls_group)                                                                                   \
+    X(tls_sni)                                                                                     \
+    X(client_subject)
 
 static void
 wake(struct jst_logger *l)

@@ -4,7 +4,8 @@
 #include "engine/accept.h"
 #include "engine/engine_int.h"
 #include "engine/request.h"
-#include "proto/h1_client.h"
+#include "proto/dial.h"
+#include "proto/server.h"
 #include "sys/thread.h"
 #include "wire/readbuf.h"
 
@@ -17,10 +18,17 @@
 
 /* ---- draining ---- */
 
+static bool
+has_conns(const struct jst_reactor *r)
+{
+    return !jst_list_is_empty(&r->conns) || !jst_list_is_empty(&r->h2_conns) ||
+           !jst_list_is_empty(&r->handshakes);
+}
+
 static void
 check_drained(struct jst_reactor *r)
 {
-    if (r->draining && !r->drained && jst_list_is_empty(&r->conns)) {
+    if (r->draining && !r->drained && !has_conns(r)) {
         r->drained = true;
         jst_timer_stop(&r->drain_timer);
         jst_upstreams_close_idle(r->local.upstreams);
@@ -42,7 +50,7 @@ on_drain_timer(struct jst_timer *t)
 {
     struct jst_reactor *r = JST_CONTAINER(t, struct jst_reactor, drain_timer);
 
-    jst_h1_server_close_all(&r->conns);
+    jst_server_close_all(&r->owner);
 }
 
 void
@@ -50,9 +58,9 @@ jst_reactor_drain(struct jst_reactor *r, uint64_t deadline_ms)
 {
     jst_accept_stop(r, true);
     r->draining = true;
-    jst_h1_server_drain_all(&r->conns);
+    jst_server_drain_all(&r->owner);
     if (r->gen->snap->tunnels == JOIST_TUNNEL_CUT) {
-        jst_h1_server_close_tunnels(&r->conns);
+        jst_server_close_tunnels(&r->owner);
     }
     if (!r->drained) {
         jst_timer_set(r->loop, &r->drain_timer, jst_loop_now_ms(r->loop) + deadline_ms);
@@ -69,8 +77,8 @@ run(void *arg)
 
     jst_loop_run(r->loop);
     jst_accept_stop(r, false); /* else newcomers would keep the end from coming */
-    jst_h1_server_close_all(&r->conns);
-    for (int i = 0; i < CLOSING_TURNS || !jst_list_is_empty(&r->conns); i++) {
+    jst_server_close_all(&r->owner);
+    for (int i = 0; i < CLOSING_TURNS || has_conns(r); i++) {
         jst_loop_turn(r->loop, 0);
     }
     jst_upstreams_destroy(&r->local.upstreams);
@@ -132,12 +140,12 @@ jst_reactor_create(struct jst_reactor **out, struct joist_engine *e, size_t numb
     jst_list_init(&r->handshakes);
     r->svc = (struct jst_service){jst_request_begin, jst_request_done};
     r->owner = (struct jst_server_owner){.svc = &r->svc,
-                                           .conf = &r->h1,
-                                           .local = &r->local,
-                                           .conns = &r->conns,
-                                           .h2_conns = &r->h2_conns,
-                                           .handshakes = &r->handshakes,
-                                           .on_gone = on_conn_gone};
+                                         .conf = &r->h1,
+                                         .local = &r->local,
+                                         .conns = &r->conns,
+                                         .h2_conns = &r->h2_conns,
+                                         .handshakes = &r->handshakes,
+                                         .on_gone = on_conn_gone};
     seed(&r->local.rand);
     rc = jst_loop_create(&r->loop, NULL);
     if (rc < 0) {
@@ -148,7 +156,7 @@ jst_reactor_create(struct jst_reactor **out, struct joist_engine *e, size_t numb
     r->log->loop = r->loop;
     if ((rc = jst_timer_init(r->loop, &r->accept_timer, jst_accept_on_timer)) < 0 ||
         (rc = jst_timer_init(r->loop, &r->drain_timer, on_drain_timer)) < 0 ||
-        (rc = jst_upstreams_create(&r->local.upstreams, &r->local, jst_h1_client_open)) < 0 ||
+        (rc = jst_upstreams_create(&r->local.upstreams, &r->local, jst_dial)) < 0 ||
         (rc = jst_files_create(&r->local.files, &r->local)) < 0 ||
         (rc = jst_accept_init(r, number)) < 0 || (rc = jst_reactor_prepare(r, e->current)) < 0) {
         goto fail;

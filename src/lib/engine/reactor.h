@@ -32,6 +32,7 @@ struct jst_acceptor {
     struct jst_io io; /* borrowed descriptor */
     struct jst_reactor *reactor;
     const struct jst_listener *listener;
+    uint16_t number;      /* the listener's */
     struct jst_task task; /* more to accept than one batch */
 };
 
@@ -80,3 +81,13 @@ void jst_reactor_drain(struct jst_reactor *r, uint64_t deadline_ms);
 
 /** One use less; the last frees it. */
 void jst_gen_unuse(struct jst_gen *g);
+
+/** What a request began with; from jst_request_begin() on. */
+static inline const struct jst_gen *
+jst_gen_of(const struct jst_stream *s)
+{
+    const struct jst_gen *g = s->engine;
+
+    JST_ASSERT_HOT(g->magic == JST_GEN_MAGIC);
+    return g;
+}

@@ -24,6 +24,7 @@ on_unresolved(void *ctx, const struct joist_target_conf *t)
 static int
 make_pools(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_report *r)
 {
+    struct jst_tls_reporter tls = jst_tls_reporter(r, JOIST_LOG_DEBUG);
     struct unresolved u = {r, 0};
     int rc;
 
@@ -33,7 +34,7 @@ make_pools(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_rep
     }
     for (; s->pools_n < conf->pools_n; s->pools_n++) {
         rc = jst_pool_create(&s->pools[s->pools_n], &conf->pools[s->pools_n], on_unresolved, &u,
-                             NULL);
+                             &tls.base);
         if (rc < 0) {
             return rc;
         }
@@ -92,6 +93,38 @@ make_handler(struct jst_handler **out, const struct joist_route_conf *route,
         break;
     }
     JST_UNREACHABLE();
+}
+
+/* RFC 6797 6.1.1 and 7.2: over TLS alone; what the route says itself goes first. */
+static int
+make_tls_headers(struct jst_snapshot *s, struct jst_route *out, uint64_t hsts_s)
+{
+    char text[64];
+    size_t n = out->headers.n;
+    struct jst_field *v;
+
+    out->tls_headers = out->headers;
+    for (size_t i = 0; i < n; i++) {
+        if (jst_slice_ieq(out->headers.v[i].name, JST_S("Strict-Transport-Security"))) {
+            return JOIST_OK;
+        }
+    }
+    if (hsts_s == 0) {
+        return JOIST_OK;
+    }
+    v = jst_arena_zalloc(&s->arena, (n + 1) * sizeof(*v));
+    if (v == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    if (n > 0) {
+        memcpy(v, out->headers.v, n * sizeof(*v));
+    }
+    v[n].name = JST_S("Strict-Transport-Security");
+    v[n].value = jst_arena_copy(
+        &s->arena,
+        jst_slice(text, jst_fmt(text, sizeof(text), "max-age=%llu", (unsigned long long)hsts_s)));
+    out->tls_headers = (struct jst_header_set){v, n + 1};
+    return v[n].value.p != NULL ? JOIST_OK : JOIST_E_NOMEM;
 }
 
 static int
@@ -162,7 +195,11 @@ make_route(struct jst_snapshot *s, struct jst_route *out, const struct joist_rou
         route->limits != NULL ? route->limits->body_bytes : conf->limits.body_bytes;
     out->timeouts = route->timeouts != NULL ? *route->timeouts : conf->timeouts;
     out->is_proxy = route->kind == JOIST_HANDLER_PROXY;
-    return out->name.p != NULL ? copy_headers(s, &out->headers, route) : JOIST_E_NOMEM;
+    if (out->name.p == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    rc = copy_headers(s, &out->headers, route);
+    return rc < 0 ? rc : make_tls_headers(s, out, route->hsts_s);
 }
 
 static int
@@ -215,6 +252,7 @@ make_rest(struct jst_snapshot *s, const struct joist_conf *conf)
     s->h1.limits = conf->limits;
     s->h1.timeouts = conf->timeouts;
     s->tunnels = conf->tunnels;
+    s->debug = conf->debug;
     return JOIST_OK;
 }
 
@@ -230,11 +268,13 @@ destroy(struct jst_snapshot *s)
         jst_pool_destroy(&s->pools[i]);
     }
     jst_routes_destroy(&s->table);
+    jst_fronts_destroy(&s->fronts);
     jst_arena_fini(&arena);
 }
 
 int
-jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf, struct jst_report *r)
+jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf,
+                    struct jst_fronts **take_fronts, struct jst_report *r)
 {
     struct jst_arena arena;
     struct jst_snapshot *s;
@@ -243,10 +283,13 @@ jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf, st
     jst_arena_init(&arena);
     s = jst_arena_zalloc(&arena, sizeof(*s));
     if (s == NULL) {
+        jst_fronts_destroy(take_fronts);
         return JOIST_E_NOMEM;
     }
     s->arena = arena;
     s->refs = 1;
+    s->fronts = *take_fronts;
+    *take_fronts = NULL;
     rc = make_rest(s, conf);
     if (rc == JOIST_OK) {
         rc = make_pools(s, conf, r);

@@ -3,14 +3,16 @@
 /*
  * A configuration, compiled: immutable, shared by all reactors until the last one lets go.
  *
- * Flow:    joist_conf -> jst_report_conf() (check) -> jst_snapshot_create() -> reactors adopt it.
+ * Flow:    joist_conf -> jst_report_conf() (check) -> jst_fronts_create() ->
+ *          jst_snapshot_create() -> reactors adopt it.
  * Owner:   counted: the engine holds one reference while it is current, each reactor's generation
  *          one more. Whoever lets go last frees it, on whatever thread.
  * Threads: read by all, written by none.
  */
+#include "engine/front.h"
 #include "filter/set_headers.h"
 #include "handler/handler.h"
-#include "proto/h1_server.h"
+#include "proto/server.h"
 #include "route/route.h"
 #include "upstream/upstream.h"
 
@@ -21,6 +23,7 @@ struct jst_route {
     struct jst_slice name;
     size_t strip_n; /* bytes of the path that the handler does not see */
     struct jst_header_set headers;
+    struct jst_header_set tls_headers; /* instead, over TLS: with Strict-Transport-Security */
     uint64_t body_max_bytes;
     struct joist_timeouts_conf timeouts;
     bool is_proxy;
@@ -31,34 +34,23 @@ struct jst_snapshot {
     struct jst_routes *table; /* owned */
     struct jst_route *routes; /* arena; handlers owned */
     size_t routes_n;
-    struct jst_pool **pools; /* arena; pools owned */
+    struct jst_fronts *fronts; /* owned; one for each listener */
+    struct jst_pool **pools;   /* arena; pools owned */
     size_t pools_n;
     struct jst_cidr *trusted; /* arena */
     size_t trusted_n;
     struct jst_server_conf h1; /* server_line in the arena */
     enum joist_tunnel_policy tunnels;
+    bool debug;     /* X-Joist-Error */
     int unresolved; /* atomic: targets without an address */
     uint32_t refs;  /* atomic */
 };
 
-/** Where reports go; counts the errors. */
-struct jst_report {
-    joist_report_f *fn; /* may be NULL */
-    void *ctx;
-    unsigned errors;
-    bool no_memory; /* an error was JOIST_E_NOMEM: not all could be checked */
-};
-
-void jst_report_at(struct jst_report *r, enum joist_log_level level, int code,
-                   const struct joist_pos *pos, const char *fmt, ...) JST_PRINTF(5, 6);
-
-/** Check all of `conf`; errors are counted in `r`. A missing root is a warning. */
-void jst_report_conf(struct jst_report *r, const struct joist_conf *conf);
-
-/** Compile a configuration that has no errors. Names that do not resolve are
- *  warnings to `r`. JOIST_E_NOMEM. */
+/** Compile a configuration that has no errors; `fronts` are those that were made of it. Names that
+ *  do not resolve are warnings to `r`. JOIST_E_NOMEM, JOIST_E_INVAL (a file of TLS that cannot be
+ *  used any more; reported). */
 int jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf,
-                        struct jst_report *r);
+                        struct jst_fronts **take_fronts, struct jst_report *r);
 struct jst_snapshot *jst_snapshot_ref(struct jst_snapshot *s);
 void jst_snapshot_unref(struct jst_snapshot **take);
 

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include "engine/check.h"
+#include "route/route.h"
+#include "sys/addr.h"
+#include "upstream/upstream.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#define WRONG(r, pos, ...) jst_report_at((r), JOIST_LOG_ERROR, JOIST_E_INVAL, (pos), __VA_ARGS__)
+
+static bool
+is_empty(const char *text)
+{
+    return text == NULL || text[0] == '\0';
+}
+
+/* ---- what wire/ reports ---- */
+
+static void
+pass_on(struct jst_tls_report *base, enum joist_log_level level, int code,
+        const struct joist_pos *pos, const char *text)
+{
+    struct jst_tls_reporter *r = JST_CONTAINER(base, struct jst_tls_reporter, base);
+
+    if (level >= r->from) {
+        jst_report_at(r->to, level, code, pos, "%s", text);
+    }
+}
+
+struct jst_tls_reporter
+jst_tls_reporter(struct jst_report *to, enum joist_log_level from)
+{
+    return (struct jst_tls_reporter){{pass_on}, to, from};
+}
+
+/* ---- certificates ---- */
+
+static const char *
+name_of(const struct joist_cert_conf *c)
+{
+    return c->site != NULL ? c->site : c->hosts_n > 0 ? c->hosts[0] : "default";
+}
+
+static void
+check_cert(struct jst_report *r, const struct joist_cert_conf *c)
+{
+    const char *why;
+
+    if (is_empty(c->cert)) {
+        WRONG(r, &c->cert_pos, "site '%s': a certificate needs a file", name_of(c));
+    }
+    for (size_t i = 0; i < c->hosts_n; i++) {
+        if (jst_route_host_check(c->hosts[i], &why) < 0) {
+            WRONG(r, &c->cert_pos, "site '%s': host '%s': %s", name_of(c), c->hosts[i], why);
+        }
+    }
+}
+
+/* A name of a certificate, to find those that stand twice. */
+struct cert_name {
+    const char *host;
+    const struct joist_cert_conf *cert;
+};
+
+static int
+compare_cert_names(const void *a, const void *b)
+{
+    const struct cert_name *x = a;
+    const struct cert_name *y = b;
+    int order = strcasecmp(x->host, y->host);
+
+    return order != 0 ? order : (x->cert > y->cert) - (x->cert < y->cert);
+}
+
+/* The same file for the same name has the same type of key. Different files are compared where they
+ * are read. */
+static void
+check_cert_names(struct jst_report *r, const struct joist_conf *conf)
+{
+    struct cert_name *v;
+    size_t n = 0;
+
+    for (size_t i = 0; i < conf->certs_n; i++) {
+        n += conf->certs[i].hosts_n;
+    }
+    v = malloc((n + 1) * sizeof(*v));
+    if (v == NULL) {
+        jst_report_at(r, JOIST_LOG_ERROR, JOIST_E_NOMEM, NULL, "out of memory");
+        return;
+    }
+    n = 0;
+    for (size_t i = 0; i < conf->certs_n; i++) {
+        for (size_t h = 0; h < conf->certs[i].hosts_n; h++) {
+            v[n++] = (struct cert_name){conf->certs[i].hosts[h], &conf->certs[i]};
+        }
+    }
+    qsort(v, n, sizeof(*v), compare_cert_names);
+    for (size_t i = 1; i < n; i++) {
+        if (strcasecmp(v[i - 1].host, v[i].host) == 0 && v[i - 1].cert != v[i].cert &&
+            !is_empty(v[i].cert->cert) && !is_empty(v[i - 1].cert->cert) &&
+            strcmp(v[i - 1].cert->cert, v[i].cert->cert) == 0) {
+            WRONG(r, &v[i].cert->cert_pos,
+                  "host '%s' has the certificate '%s' twice: for '%s' and for '%s'", v[i].host,
+                  v[i].cert->cert, name_of(v[i - 1].cert), name_of(v[i].cert));
+        }
+    }
+    free(v);
+}
+
+/* ---- listeners ---- */
+
+/* The key exchanges that make sense today, by the names of IANA's registry, and what people call
+ * the NIST curves. */
+static const char *const groups[] = {
+    "X25519MLKEM768",
+    "SecP256r1MLKEM768",
+    "SecP384r1MLKEM1024",
+    "MLKEM512",
+    "MLKEM768",
+    "MLKEM1024",
+    "X25519",
+    "X448",
+    "P-256",
+    "P-384",
+    "P-521",
+    "secp256r1",
+    "secp384r1",
+    "secp521r1",
+    "ffdhe2048",
+    "ffdhe3072",
+    "ffdhe4096",
+};
+
+static bool
+is_group(const char *name)
+{
+    for (size_t i = 0; i < JST_COUNT(groups); i++) {
+        if (strcasecmp(name, groups[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+check_groups(struct jst_report *r, const struct joist_tls_conf *t)
+{
+    for (size_t i = 0; i < t->groups_n; i++) {
+        if (t->groups[i] == NULL || !is_group(t->groups[i])) {
+            WRONG(r, &t->pos,
+                  "'%s' is no key exchange: X25519MLKEM768, X25519, P-256, P-384 and some more are",
+                  t->groups[i] != NULL ? t->groups[i] : "");
+            continue;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (t->groups[j] != NULL && strcasecmp(t->groups[i], t->groups[j]) == 0) {
+                WRONG(r, &t->pos, "key exchange '%s' is there twice", t->groups[i]);
+            }
+        }
+    }
+}
+
+static void
+check_listener_tls(struct jst_report *r, const struct joist_conf *conf,
+                   const struct joist_tls_conf *t)
+{
+    if (t->min_version != 12 && t->min_version != 13) {
+        WRONG(r, &t->pos, "the least version of TLS is 12 or 13, not %u", t->min_version);
+    }
+    if (t->certs_n == 0 && conf->certs_n == 0) {
+        WRONG(r, &t->pos, "TLS needs a certificate: none is configured");
+    }
+    for (size_t i = 0; i < t->certs_n; i++) {
+        check_cert(r, &t->certs[i]);
+    }
+    check_groups(r, t);
+    if (t->client_auth != JOIST_CLIENT_AUTH_OFF && is_empty(t->client_ca)) {
+        WRONG(r, &t->pos, "client certificates need client_ca: whom shall they be signed by?");
+    } else if (t->client_auth == JOIST_CLIENT_AUTH_OFF && !is_empty(t->client_ca)) {
+        jst_report_at(r, JOIST_LOG_WARN, JOIST_E_INVAL, &t->pos,
+                      "client_ca is given, but client certificates are not asked for");
+    }
+}
+
+static void
+check_ech(struct jst_report *r, const struct joist_conf *conf, bool has_tls)
+{
+    bool retry = conf->ech_keys_n == 0;
+
+    for (size_t i = 0; i < conf->ech_keys_n; i++) {
+        const struct joist_ech_key_conf *k = &conf->ech_keys[i];
+
+        retry = retry || k->retry;
+        if (is_empty(k->path)) {
+            WRONG(r, &k->pos, "an ECH key needs a file");
+            continue;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (!is_empty(conf->ech_keys[j].path) && strcmp(conf->ech_keys[j].path, k->path) == 0) {
+                WRONG(r, &k->pos, "ECH key '%s' is there twice", k->path);
+            }
+        }
+    }
+    if (!retry) {
+        WRONG(r, &conf->ech_keys[0].pos,
+              "no ECH key is for retries: clients with an old one could not learn a new one");
+    }
+    if (conf->ech_keys_n > 0 && !has_tls) {
+        jst_report_at(r, JOIST_LOG_WARN, JOIST_E_INVAL, &conf->ech_keys[0].pos,
+                      "ECH keys are given, but no listener speaks TLS");
+    }
+}
+
+/* ---- origins ---- */
+
+/* A name as TLS knows it: no address, no port, no wildcard. */
+static bool
+is_tls_name(const char *name)
+{
+    struct jst_addr a;
+    const char *why;
+
+    return name[0] != '*' && name[0] != '[' && jst_route_host_check(name, &why) == JOIST_OK &&
+           jst_addr_literal(&a, jst_slice_z(name), 0) < 0;
+}
+
+static bool
+is_address(const char *text)
+{
+    struct jst_addr a;
+
+    return jst_addr_literal(&a, jst_slice_z(text), 0) == JOIST_OK;
+}
+
+static void
+check_target_tls(struct jst_report *r, const struct joist_target_conf *t)
+{
+    const struct joist_target_tls_conf *c = t->tls;
+
+    if (t->url != NULL && !jst_slice_starts(jst_slice_z(t->url), JST_S("https://"))) {
+        WRONG(r, &t->pos, "origin '%s' does not speak TLS: settings of it need https://", t->url);
+    }
+    if (c->sni != NULL && !is_tls_name(c->sni)) {
+        WRONG(r, &t->pos, "sni '%s' is no host name", c->sni);
+    }
+    if (c->verify_name != NULL && !is_tls_name(c->verify_name) && !is_address(c->verify_name)) {
+        WRONG(r, &t->pos, "verify_name '%s' is neither a host name nor an address", c->verify_name);
+    }
+    if (c->key != NULL && c->cert == NULL) {
+        WRONG(r, &t->pos, "origin '%s': a key needs its certificate", t->url != NULL ? t->url : "");
+    }
+}
+
+void
+jst_report_target_files(struct jst_report *r, const struct joist_conf *conf,
+                        enum joist_log_level from)
+{
+    struct jst_tls_reporter report = jst_tls_reporter(r, from);
+
+    for (size_t i = 0; i < conf->pools_n; i++) {
+        if (jst_pool_check(&conf->pools[i], &report.base) == JOIST_E_NOMEM) {
+            jst_report_at(r, JOIST_LOG_ERROR, JOIST_E_NOMEM, NULL, "out of memory");
+        }
+    }
+}
+
+/* ---- all ---- */
+
+bool
+jst_report_tls(struct jst_report *r, const struct joist_conf *conf)
+{
+    unsigned before = r->errors;
+    bool has_tls = false;
+
+    for (size_t i = 0; i < conf->listeners_n; i++) {
+        const struct joist_listener_conf *l = &conf->listeners[i];
+
+        has_tls = has_tls || l->tls != NULL;
+        if (l->tls != NULL) {
+            check_listener_tls(r, conf, l->tls);
+        }
+        if (l->tls != NULL && l->https_port != 0) {
+            WRONG(r, &l->pos,
+                  "a listener with TLS has nothing to redirect: https_port is for plain "
+                  "ones");
+        }
+    }
+    for (size_t i = 0; i < conf->certs_n; i++) {
+        check_cert(r, &conf->certs[i]);
+    }
+    check_cert_names(r, conf);
+    check_ech(r, conf, has_tls);
+    for (size_t i = 0; i < conf->pools_n; i++) {
+        for (size_t j = 0; j < conf->pools[i].targets_n; j++) {
+            if (conf->pools[i].targets[j].tls != NULL) {
+                check_target_tls(r, &conf->pools[i].targets[j]);
+            }
+        }
+    }
+    return r->errors == before;
+}
