@@ -35,6 +35,7 @@ struct jst_call {
                                 without a body gets neither, but after 101: then it is a tunnel */
     struct jst_source response; /* resume(credit) for the response's body; cancel ends the call */
     struct jst_client *client;  /* private to the protocol; NULL when the call is over */
+    void *stream;               /* private to the protocol */
     size_t credit;              /* private to the protocol: response bytes that may be given */
     /* facts, kept by the client: what a retry is decided by */
     bool reused;     /* went out on a connection that had served before */
@@ -48,22 +49,32 @@ struct jst_call {
     struct jst_slice tls_error; /* JOIST_E_CERT, JOIST_E_TLS: in words; in the caller's arena, which
                                    `arena` is */
     struct jst_arena *arena;    /* set by the caller: the stream's */
+    bool h2;                    /* it went out over HTTP/2 (set by upstream/) */
     /* private to upstream/ */
     struct jst_upool *upool;
     struct jst_task task;
+    struct jst_list wait_link;        /* waits for a connection */
+    struct jst_chain held;            /* request body that came while it waited; owned */
+    struct jst_fields *held_trailers; /* arena; NULL: none */
+    uint64_t wait_until_ms;
     int why;
     uint32_t target;
     uint32_t tries;
     uint32_t addr;
+    uint8_t retries;
+    uint8_t lane;
+    bool held_end;
 };
 
 /** One connection to an origin that can take calls (h1: one at a time; h2: calls_max at once). */
 struct jst_client_ops {
-    /** Begin a call. Never fails here: an error comes as on_response->abort(), posted. */
+    /** Begin a call. Never fails here: an error comes as on_response->abort(), posted. What of the
+     *  body's end is known (call->ended) goes out with it; bytes come later. */
     void (*start)(struct jst_client *c, struct jst_call *call);
-    /** Close when idle now, or as soon as the current calls end; takes no new ones. */
+    /** Close when idle now (then on_gone comes before this returns), or as soon as the current calls
+     *  end; takes no new ones. */
     void (*retire)(struct jst_client *c);
-    /** Close now; calls under way are aborted with `why`. */
+    /** Close now; calls under way are aborted with `why`. on_gone comes before this returns. */
     void (*cut)(struct jst_client *c, int why);
     /** Is it surely usable right now (checks the socket; costs a system call)? */
     bool (*probe)(struct jst_client *c);
@@ -76,8 +87,8 @@ struct jst_client_events {
     void (*on_idle)(struct jst_client *c, void *ctx);
     /** It was full (calls == calls_max) and can take another, while others are under way. */
     void (*on_room)(struct jst_client *c, void *ctx);
-    /** `c` was a dial: the protocol is known now, and `now` goes on in its place (link and calls are
-     *  to be moved); `c` must not be touched after this. */
+    /** `c` was a dial: the protocol is known now, and `now` goes on in its place; `c` must not be
+     *  touched after this. */
     void (*on_opened)(struct jst_client *c, struct jst_client *now, void *ctx);
     /** It is going away (closed by the origin, an error, cancelled, retired); `why` is 0 or
      *  JOIST_E_*. The pool must not touch it after this. */
@@ -93,8 +104,15 @@ struct jst_client {
     void *ev_ctx;                       /* the pool's: its target */
     uint32_t calls;                     /* under way; the client counts */
     uint32_t calls_max;                 /* h1: 1; h2: what the origin allows; 0: takes no more */
-    struct jst_list pool_link;          /* the pool's */
-    bool pool_idle;                     /* the pool's */
+    struct jst_slice error;             /* a dial's: what failed, in words; during its on_gone */
+    bool dial;                          /* no protocol yet: it takes no calls, on_opened comes */
+    bool h2;                            /* set by the dial */
+    /* the pool's */
+    bool pool_idle;
+    uint8_t lane;
+    uint32_t addr;  /* a dial's: which address, and the how manieth of them it tries */
+    uint32_t tries;
+    struct jst_list pool_link;
 };
 
 struct jst_tls_client;  /* wire/ */
@@ -110,8 +128,9 @@ struct jst_client_to {
     uint64_t keepalive_ms;            /* idle for so long: it closes */
 };
 
-/** Opens connections: the engine plugs proto/dial.h into upstream/. One call may be started at once;
- *  that the connect fails is that call's error. Returns 0, or what hindered even the attempt:
+/** Opens connections: the engine plugs proto/dial.h into upstream/. With plain HTTP/1.1 one call may
+ *  be started at once; that the connect fails is that call's error. Else it is a dial, which takes
+ *  no call: on_opened or on_gone comes. Returns 0, or what hindered even the attempt:
  *  JOIST_E_NOMEM, NOFILE, REFUSED, UNREACH. */
 typedef int jst_client_open_f(struct jst_client **out, struct jst_local *local,
                               const struct jst_client_to *to, const struct jst_client_events *ev,
