@@ -89,6 +89,7 @@ class H2Client:
         self.decoder = hpack.Decoder()
         self.decoder.max_header_list_size = 1 << 20
         self.window = window
+        self.scheme = "https" if isinstance(sock, ssl.SSLSocket) else "http"
         self.streams = {}
         self.order = []  # (stream, bytes) of each DATA frame
         self.pings = []
@@ -157,9 +158,8 @@ class H2Client:
             frame.flags.add("END_HEADERS")
         return frame
 
-    @staticmethod
-    def request_fields(method="GET", path="/", authority="test.example", scheme="https", extra=()):
-        return [(":method", method), (":scheme", scheme), (":authority", authority),
+    def request_fields(self, method="GET", path="/", authority="test.example", extra=()):
+        return [(":method", method), (":scheme", self.scheme), (":authority", authority),
                 (":path", path), *extra]
 
     def request(self, method="GET", path="/", extra=(), body=None, end=True, trailers=None,
