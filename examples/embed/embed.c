@@ -2,9 +2,10 @@
 /*
  * A web server inside another program, with libjoist's public headers alone.
  *
- *     embed FOLDER [ORIGIN]        e.g.  embed . http://127.0.0.1:3000
+ *     embed FOLDER [ORIGIN [CERT]]        e.g.  embed . http://127.0.0.1:3000
  *
- * Serves FOLDER at /, a text of its own at /hello, and ORIGIN, if one is given, at /api. Each line
+ * Serves FOLDER at /, a text of its own at /hello, and ORIGIN, if one is given (and not "-"), at
+ * /api. With CERT, a PEM file of a certificate and its key, it does so over TLS. Each line
  * on standard input becomes the text of /hello from the next request on, while connections stay
  * open; the end of the input lets requests end and stops.
  *
@@ -38,24 +39,49 @@ on_access(void *ctx, const struct joist_access *a, bool more)
     }
 }
 
+/* The command line. */
+struct wish {
+    const char *folder;
+    const char *origin; /* NULL: none */
+    const char *cert;   /* NULL: no TLS */
+};
+
 /* What the engine is told. It copies what it keeps: all of this may go when the call returns. */
 struct setup {
     struct joist_conf conf;
     struct joist_listener_conf listener;
+    struct joist_tls_conf tls;
+    struct joist_cert_conf cert;
     struct joist_target_conf target;
     struct joist_pool_conf pool;
     struct joist_route_conf routes[3];
 };
 
+/* The listener's own certificate is the default, for any name. HTTP/2 is chosen by the client. */
 static void
-fill_conf(struct setup *s, const char *folder, const char *origin, const char *text)
+fill_tls(struct setup *s, const char *cert)
+{
+    joist_tls_conf_init(&s->tls);
+    s->cert = (struct joist_cert_conf){.cert = cert}; /* the key is in the same file */
+    s->tls.certs = &s->cert;
+    s->tls.certs_n = 1;
+    s->listener.tls = &s->tls;
+    s->listener.h2 = true;
+}
+
+static void
+fill_conf(struct setup *s, const struct wish *wish, const char *text)
 {
     struct joist_route_conf *files = &s->routes[0];
     struct joist_route_conf *hello = &s->routes[1];
     struct joist_route_conf *api = &s->routes[2];
 
     joist_conf_init(&s->conf);
-    s->listener = (struct joist_listener_conf){.bind = "127.0.0.1:0"}; /* any free port */
+    joist_listener_conf_init(&s->listener);
+    s->listener.bind = "127.0.0.1:0"; /* any free port */
+    if (wish->cert != NULL) {
+        fill_tls(s, wish->cert);
+    }
     s->conf.listeners = &s->listener;
     s->conf.listeners_n = 1;
     s->conf.threads = 1;
@@ -64,7 +90,7 @@ fill_conf(struct setup *s, const char *folder, const char *origin, const char *t
     joist_route_conf_init(files); /* any host, any path: what no other route takes */
     files->kind = JOIST_HANDLER_STATIC;
     joist_static_conf_init(&files->handler.files);
-    files->handler.files.root = folder;
+    files->handler.files.root = wish->folder;
 
     joist_route_conf_init(hello);
     hello->path_kind = JOIST_PATH_EXACT;
@@ -75,10 +101,10 @@ fill_conf(struct setup *s, const char *folder, const char *origin, const char *t
 
     s->conf.routes = s->routes;
     s->conf.routes_n = 2;
-    if (origin == NULL) {
+    if (wish->origin == NULL) {
         return;
     }
-    s->target = (struct joist_target_conf){.url = origin, .weight = 1};
+    s->target = (struct joist_target_conf){.url = wish->origin, .weight = 1};
     joist_pool_conf_init(&s->pool);
     s->pool.name = "app";
     s->pool.targets = &s->target;
@@ -96,17 +122,18 @@ fill_conf(struct setup *s, const char *folder, const char *origin, const char *t
 
 /* Until the input ends: each line is a new configuration, swapped in under traffic. */
 static int
-serve(struct joist_engine *engine, const char *folder, const char *origin)
+serve(struct joist_engine *engine, const struct wish *wish)
 {
     struct setup setup = {0};
     char line[1024];
 
-    printf("listening on http://127.0.0.1:%u\n", joist_engine_port(engine, 0));
+    printf("listening on %s://127.0.0.1:%u\n", wish->cert != NULL ? "https" : "http",
+           joist_engine_port(engine, 0));
     fflush(stdout);
     while (fgets(line, sizeof(line), stdin) != NULL) {
         int rc;
 
-        fill_conf(&setup, folder, origin, line);
+        fill_conf(&setup, wish, line);
         rc = joist_engine_swap(engine, &setup.conf, on_report, NULL);
         if (rc < 0) {
             return rc; /* the engine goes on with what it had; here it is reason to stop */
@@ -118,13 +145,13 @@ serve(struct joist_engine *engine, const char *folder, const char *origin)
 }
 
 static int
-run(struct joist_engine *engine, const char *folder, const char *origin)
+run(struct joist_engine *engine, const struct wish *wish)
 {
     struct joist_stats stats;
     int rc = joist_engine_start(engine);
 
     if (rc == JOIST_OK) {
-        rc = serve(engine, folder, origin);
+        rc = serve(engine, wish);
     }
     if (rc == JOIST_OK) {
         rc = joist_engine_drain(engine, DRAIN_MS);
@@ -143,17 +170,20 @@ main(int argc, char **argv)
 {
     struct setup setup = {0};
     struct joist_engine *engine = NULL;
-    const char *origin = argc > 2 ? argv[2] : NULL;
+    struct wish wish = {.folder = argv[1], .cert = argc > 3 ? argv[3] : NULL};
     int rc;
 
     if (argc < 2) {
-        fprintf(stderr, "usage: embed FOLDER [ORIGIN]\n");
+        fprintf(stderr, "usage: embed FOLDER [ORIGIN [CERT]]\n");
         return 2;
     }
-    fill_conf(&setup, argv[1], origin, "hello\n");
+    if (argc > 2 && strcmp(argv[2], "-") != 0) {
+        wish.origin = argv[2];
+    }
+    fill_conf(&setup, &wish, "hello\n");
     rc = joist_engine_create(&engine, &setup.conf, on_report, NULL);
     if (rc == JOIST_OK) {
-        rc = run(engine, argv[1], origin);
+        rc = run(engine, &wish);
     }
     if (rc < 0) {
         fprintf(stderr, "embed: %s\n", joist_error_text(rc));

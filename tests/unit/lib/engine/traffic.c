@@ -102,6 +102,7 @@ connect_to(struct client *c, int family, const struct sockaddr *to, socklen_t n)
     struct timeval patience = {PATIENCE_S, 0};
 
     c->n = 0;
+    c->tls = NULL;
     c->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0 || connect(c->fd, to, n) < 0) {
         client_close(c);
@@ -146,13 +147,16 @@ client_close(struct client *c)
 void
 client_send(struct client *c, const char *text)
 {
-    (void)send(c->fd, text, strlen(text), MSG_NOSIGNAL);
+    (void)(c->tls != NULL ? c->push(c, text, strlen(text))
+                          : send(c->fd, text, strlen(text), MSG_NOSIGNAL));
 }
 
 static int
 fill(struct client *c)
 {
-    ssize_t n = recv(c->fd, c->in + c->n, sizeof(c->in) - 1 - c->n, 0);
+    size_t room = sizeof(c->in) - 1 - c->n;
+    ssize_t n =
+        c->tls != NULL ? c->pull(c, c->in + c->n, room) : recv(c->fd, c->in + c->n, room, 0);
 
     if (n <= 0) {
         return 0;

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
@@ -45,6 +46,9 @@ struct joist_engine *setup_start(struct setup *s); /* create and start, must wor
 
 struct client {
     int fd;
+    void *tls; /* NULL: plain; see secure.h */
+    ssize_t (*pull)(struct client *c, void *to, size_t n);
+    ssize_t (*push)(struct client *c, const void *from, size_t n);
     char in[65536];
     size_t n;
 };
