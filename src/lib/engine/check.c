@@ -6,36 +6,8 @@
 #include "route/route.h"
 #include "sys/addr.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-void
-jst_report_at(struct jst_report *r, enum joist_log_level level, int code,
-              const struct joist_pos *pos, const char *fmt, ...)
-{
-    struct joist_err err = {.code = code};
-    va_list ap;
-
-    if (level == JOIST_LOG_ERROR) {
-        r->errors++;
-        r->no_memory = r->no_memory || code == JOIST_E_NOMEM;
-    }
-    if (r->fn == NULL) {
-        return;
-    }
-    if (pos != NULL) {
-        err.line = pos->line;
-        err.column = pos->column;
-        if (pos->file != NULL) {
-            (void)snprintf(err.file, sizeof(err.file), "%s", pos->file);
-        }
-    }
-    va_start(ap, fmt);
-    (void)vsnprintf(err.message, sizeof(err.message), fmt, ap);
-    va_end(ap);
-    r->fn(r->ctx, level, &err);
-}
 
 #define WRONG(r, pos, ...) jst_report_at((r), JOIST_LOG_ERROR, JOIST_E_INVAL, (pos), __VA_ARGS__)
 

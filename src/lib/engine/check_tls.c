@@ -15,25 +15,6 @@ is_empty(const char *text)
     return text == NULL || text[0] == '\0';
 }
 
-/* ---- what wire/ reports ---- */
-
-static void
-pass_on(struct jst_tls_report *base, enum joist_log_level level, int code,
-        const struct joist_pos *pos, const char *text)
-{
-    struct jst_tls_reporter *r = JST_CONTAINER(base, struct jst_tls_reporter, base);
-
-    if (level >= r->from) {
-        jst_report_at(r->to, level, code, pos, "%s", text);
-    }
-}
-
-struct jst_tls_reporter
-jst_tls_reporter(struct jst_report *to, enum joist_log_level from)
-{
-    return (struct jst_tls_reporter){{pass_on}, to, from};
-}
-
 /* ---- certificates ---- */
 
 static const char *

@@ -5,7 +5,7 @@
  */
 #include "engine/reactor.h"
 
-/* To one reactor, which answers when it has carried it out (order_all() in engine.c waits). */
+/* To one reactor, which answers when it has carried it out (order_all() in order.c waits). */
 struct jst_order {
     struct jst_mail mail;
     int (*carry_out)(const struct jst_order *o);
@@ -49,7 +49,14 @@ void jst_resolver_start(struct joist_engine *e);
 /** Ends it; waits for a look-up that is under way. */
 void jst_resolver_stop(struct joist_engine *e);
 
-/* ---- engine.c ---- */
+/* ---- order.c; each returns when all reactors have carried it out ---- */
+
+/** Make a generation of `snap` ready on all of them; on failure on none. JOIST_E_NOMEM. */
+int jst_order_prepare(struct joist_engine *e, struct jst_snapshot *snap);
+
+/** Make it current: cannot fail while they run. JOIST_E_STATE. */
+int jst_order_commit(struct joist_engine *e);
+int jst_order_drain(struct joist_engine *e, uint64_t deadline_ms);
 
 /** A reactor has nothing left. Any thread. */
 void jst_engine_drained(struct joist_engine *e);
