@@ -7,6 +7,7 @@
  */
 #include "conf/build.h"
 #include "conf/nearest.h"
+#include "conf/schema.h"
 
 void *
 jst_build_take(struct jst_build *b, size_t n)
@@ -25,8 +26,8 @@ jst_build_pos(const struct jst_build *b, const struct jst_span *at)
     return (struct joist_pos){jst_diags_file(b->report, at->file), at->line, at->column};
 }
 
-static struct joist_pos
-pos_of_part(const struct jst_build *b, const struct jst_part *part)
+struct joist_pos
+jst_build_pos_of_part(const struct jst_build *b, const struct jst_part *part)
 {
     return part->node != NULL ? jst_build_pos(b, &part->node->at) : (struct joist_pos){0};
 }
@@ -67,6 +68,7 @@ set_proxy(struct jst_build *b, struct joist_proxy_conf *to, const struct jst_par
 {
     struct jst_slice url = jst_slice_z(part->handler.proxy), rest;
     const struct jst_node *value = value_of(&part->part, "proxy");
+    size_t scheme = jst_origin_scheme_bytes(url);
     ptrdiff_t slash;
 
     to->host = part->handler.proxy_host;
@@ -74,12 +76,12 @@ set_proxy(struct jst_build *b, struct joist_proxy_conf *to, const struct jst_par
         to->pool = jst_build_pool_of_name(b, part->handler.proxy, value);
         return to->pool != NULL;
     }
-    rest = jst_slice(url.p + JST_MIN(url.n, 7), url.n - JST_MIN(url.n, 7));
-    slash = jst_slice_starts(url, JST_S("http://")) ? jst_slice_find(rest, '/') : -1;
+    rest = jst_slice(url.p + scheme, url.n - scheme);
+    slash = scheme > 0 ? jst_slice_find(rest, '/') : -1;
     if (slash >= 0) {
         struct jst_slice base = jst_slice(rest.p + slash, rest.n - (size_t)slash);
 
-        url.n = 7 + (size_t)slash;
+        url.n = scheme + (size_t)slash;
         while (base.n > 0 && base.p[base.n - 1] == '/') {
             base.n--;
         }
@@ -130,6 +132,7 @@ set_handler(struct jst_build *b, struct joist_route_conf *to, const struct jst_p
 
     to->response_headers = h->headers.v;
     to->response_headers_n = h->headers.n;
+    to->hsts_s = h->hsts_ms / 1000;
     to->limits = h->limits != NULL ? &h->limits->v : NULL;
     to->timeouts = h->timeouts != NULL ? &h->timeouts->v : NULL;
     if (h->root != NULL) {
@@ -185,7 +188,7 @@ begin_route(struct jst_build *b, const struct jst_part_route *part)
     joist_route_conf_init(to);
     to->name = part->name;
     to->strip_prefix = part->strip_prefix;
-    to->pos = pos_of_part(b, &part->part);
+    to->pos = jst_build_pos_of_part(b, &part->part);
     return to;
 }
 
@@ -249,30 +252,12 @@ set_server(struct jst_build *b)
     to->tunnels = (enum joist_tunnel_policy)server->tunnels;
     to->server_header = server->server_header;
     to->via = server->via;
+    to->debug = server->debug;
     to->trusted_proxies = server->trusted_proxies.v;
     to->trusted_proxies_n = server->trusted_proxies.n;
     to->limits = file->limits->v;
     to->timeouts = file->timeouts->v;
     to->log.level = (enum joist_log_level)file->log->level;
-}
-
-static void
-set_listeners(struct jst_build *b)
-{
-    const struct jst_part_file *file = b->conf->file;
-    struct joist_listener_conf *to = jst_build_take(b, file->listeners_n * sizeof(*to));
-    size_t used = 0;
-
-    for (size_t i = 0; to != NULL && i < file->listeners_n; i++) {
-        const struct jst_part_listener *part = &file->listeners[i];
-
-        if (!part->part.bad) {
-            to[used++] = (struct joist_listener_conf){
-                .name = part->name, .bind = part->bind, .pos = pos_of_part(b, &part->part)};
-        }
-    }
-    b->conf->engine.listeners = to;
-    b->conf->engine.listeners_n = used;
 }
 
 static bool
@@ -326,7 +311,9 @@ jst_conf_build(struct jst_conf *conf, struct jst_diags *report)
     joist_pool_conf_init(&defaults);
     b.idle_max = defaults.idle_max;
     set_server(&b);
-    set_listeners(&b);
+    jst_build_listeners(&b);
+    jst_build_certs(&b);
+    jst_build_ech(&b);
     jst_build_named_pools(&b);
     for (size_t i = 0; i < file->sites_n && b.rc == JOIST_OK; i++) {
         add_site(&b, &file->sites[i]);

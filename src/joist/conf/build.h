@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /*
- * What build.c (sites and routes) and build_pools.c share while the engine's structs are made.
+ * What build.c (sites and routes), build_pools.c, build_tls.c (listeners and certificates) and
+ * build_ech.c share while the engine's structs are made.
  */
 #include "conf/conf.h"
 
@@ -19,6 +20,8 @@ struct jst_build {
     size_t routes_n;
     struct joist_pool_conf *pools;
     size_t pools_n;
+    struct joist_ech_key_conf *ech_keys;
+    size_t ech_keys_n;
     struct jst_pool_slot *slots; /* open addressing; a power of two, at most half full */
     size_t slots_n;
     uint32_t idle_max; /* of pools that nobody wrote down */
@@ -29,6 +32,13 @@ struct jst_build {
 void *jst_build_take(struct jst_build *b, size_t n);
 
 struct joist_pos jst_build_pos(const struct jst_build *b, const struct jst_span *at);
+
+struct joist_pos jst_build_pos_of_part(const struct jst_build *b, const struct jst_part *part);
+
+/* build_tls.c, build_ech.c */
+void jst_build_listeners(struct jst_build *b);
+void jst_build_certs(struct jst_build *b);
+void jst_build_ech(struct jst_build *b);
 
 /* build_pools.c; `value` is the node that names the pool or origin, for messages. */
 void jst_build_named_pools(struct jst_build *b);

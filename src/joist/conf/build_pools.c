@@ -41,9 +41,14 @@ jst_build_written_pool(struct jst_build *b, const char *name, const struct jst_p
         return;
     }
     for (size_t i = 0; i < part->targets_n; i++) {
-        targets[i] = (struct joist_target_conf){.url = part->targets[i].url,
-                                                .weight = part->targets[i].weight,
-                                                .pos = jst_build_pos(b, &part->targets[i].part.node->at)};
+        const struct jst_part_target *t = &part->targets[i];
+
+        targets[i] = (struct joist_target_conf){
+            .url = t->url,
+            .weight = t->weight,
+            .tls = jst_part_is_https(t->url) ? &t->tls : NULL,
+            .pos = jst_build_pos(b, &t->part.node->at),
+        };
     }
     pool = add_pool(b, name, targets, part->targets_n, &part->part.node->at);
     pool->strategy = (enum joist_strategy)part->strategy;

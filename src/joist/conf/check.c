@@ -175,35 +175,64 @@ jst_check_redirect(struct jst_slice s, const char **why)
     return true;
 }
 
+/* A DNS name or an address, of TLS: no wildcard, no port. */
+bool
+jst_check_name(struct jst_slice s, const char **why)
+{
+    if (s.n == 0 || s.n > 253) {
+        return refuse(why, "is not a host name");
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] <= 0x20 || (unsigned char)s.p[i] >= 0x7f ||
+            strchr("/*@?#", s.p[i]) != NULL) {
+            return refuse(why, "is not a host name: write it without scheme, port and path");
+        }
+    }
+    return true;
+}
+
 bool
 jst_check_error_page(struct jst_slice s, const char **why)
 {
     return jst_check_path(s, why);
 }
 
+size_t
+jst_origin_scheme_bytes(struct jst_slice url)
+{
+    static const char *const schemes[] = {"http://", "https://", "h2c://"};
+
+    for (size_t i = 0; i < JST_COUNT(schemes); i++) {
+        if (jst_slice_starts(url, jst_slice_z(schemes[i]))) {
+            return strlen(schemes[i]);
+        }
+    }
+    return 0;
+}
+
 /* Schemes that have their own issue are named, so that nobody looks for a typing error. */
 static bool
 check_scheme(struct jst_slice s, const char **why)
 {
-    if (jst_slice_starts(s, JST_S("https://"))) {
-        return refuse(why, "cannot be reached: TLS to origins is not there yet");
-    }
-    if (jst_slice_starts(s, JST_S("h2c://")) || jst_slice_starts(s, JST_S("h2://"))) {
-        return refuse(why, "cannot be reached: HTTP/2 to origins is not there yet");
+    if (jst_slice_starts(s, JST_S("h2://"))) {
+        return refuse(why, "has no known scheme: https:// offers HTTP/2, h2c:// speaks it without "
+                           "TLS");
     }
     if (jst_slice_starts(s, JST_S("fcgi://"))) {
         return refuse(why, "cannot be reached: FastCGI is not there yet");
     }
-    if (jst_slice_starts(s, JST_S("http://")) || jst_slice_starts(s, JST_S("unix:"))) {
+    if (jst_origin_scheme_bytes(s) > 0 || jst_slice_starts(s, JST_S("unix:"))) {
         return true;
     }
-    return refuse(why, "is not an origin: write \"http://host:port\" or \"unix:/run/app.sock\"");
+    return refuse(why, "is not an origin: write \"http://host:port\", \"https://host\", "
+                       "\"h2c://host:port\" or \"unix:/run/app.sock\"");
 }
 
 static bool
 check_origin(struct jst_slice s, const char **why)
 {
     struct jst_slice authority;
+    size_t scheme = jst_origin_scheme_bytes(s);
 
     if (!check_scheme(s, why)) {
         return false;
@@ -219,7 +248,7 @@ check_origin(struct jst_slice s, const char **why)
     if (jst_slice_find(s, '?') >= 0 || jst_slice_find(s, '#') >= 0) {
         return refuse(why, "must end before '?' and '#'");
     }
-    authority = jst_slice(s.p + 7, s.n - 7);
+    authority = jst_slice(s.p + scheme, s.n - scheme);
     authority = jst_slice_cut(&authority, '/');
     if (authority.n == 0 || authority.p[0] == ':') {
         return refuse(why, "lacks the host");
@@ -230,16 +259,17 @@ check_origin(struct jst_slice s, const char **why)
 bool
 jst_check_target(struct jst_slice s, const char **why)
 {
+    size_t scheme = jst_origin_scheme_bytes(s);
     ptrdiff_t slash;
 
     if (!check_origin(s, why)) {
         return false;
     }
-    if (!jst_slice_starts(s, JST_S("http://"))) {
+    if (scheme == 0) {
         return true;
     }
-    slash = jst_slice_find(jst_slice(s.p + 7, s.n - 7), '/');
-    return slash < 0 || (size_t)slash + 8 == s.n ||
+    slash = jst_slice_find(jst_slice(s.p + scheme, s.n - scheme), '/');
+    return slash < 0 || scheme + (size_t)slash + 1 == s.n ||
            refuse(why, "must end after the port: only `proxy = \"http://host:port/path\"` takes a "
                        "path");
 }

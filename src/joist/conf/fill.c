@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "conf/fill.h"
 
-#include "conf/nearest.h"
 #include "conf/value.h"
 
 #define KEYS_MAX 64
@@ -72,63 +71,6 @@ make_defaults(struct jst_fill *f, const struct jst_block *block)
     return object;
 }
 
-/* ---- keys that are not known ---- */
-
-/* The key may be right and only stand in the wrong place. */
-static const char *
-find_elsewhere(struct jst_fill *f, struct jst_slice name)
-{
-    for (int id = 0; id < JST_BLOCKS_N; id++) {
-        const struct jst_block *b = jst_schema_block((enum jst_block_id)id);
-        ptrdiff_t i = b->bytes > 0 ? jst_block_find(b, name) : -1;
-
-        if (i >= 0 && jst_block_key(b, (size_t)i)->type != JST_KEY_LATER &&
-            (jst_block_key(b, (size_t)i)->flags & JST_KEY_NAME) == 0) {
-            return jst_diags_fmt(f->report, "'%.*s' is a key of %s", JST_PRI(name), b->title);
-        }
-    }
-    return NULL;
-}
-
-static const char *
-list_keys(struct jst_fill *f, const struct jst_block *block)
-{
-    const char *text = "";
-
-    for (size_t i = 0; i < block->keys_n; i++) {
-        const struct jst_key *key = &block->keys[i];
-
-        if (key->type != JST_KEY_LATER && (key->flags & JST_KEY_NAME) == 0) {
-            text = jst_diags_fmt(f->report, "%s%s%s", text, text[0] != '\0' ? ", " : "", key->name);
-        }
-    }
-    return jst_diags_fmt(f->report, "keys of %s: %s", block->title, text);
-}
-
-static void
-report_unknown(struct jst_fill *f, const struct jst_block *block, const struct jst_node *node)
-{
-    struct jst_nearest near;
-    const char *help;
-
-    jst_nearest_init(&near, node->key);
-    for (size_t i = 0; i < jst_block_keys_n(block); i++) {
-        if (jst_block_key(block, i)->type != JST_KEY_LATER) {
-            jst_nearest_try(&near, jst_block_key(block, i)->name);
-        }
-    }
-    if (near.best != NULL) {
-        help = jst_diags_fmt(f->report, "did you mean '%s'?", near.best);
-    } else {
-        help = find_elsewhere(f, node->key);
-    }
-    if (help == NULL && block->base == NULL) {
-        help = list_keys(f, block);
-    }
-    jst_diags_error(f->report, &node->key_at, help, "unknown key '%.*s' in %s",
-                    (int)JST_MIN(node->key.n, 80), node->key.p, block->title);
-}
-
 /* ---- keys that hold blocks ---- */
 
 /* An object of `block` from a table, or from the plain value that stands for its short key. */
@@ -151,15 +93,17 @@ fill_object(struct jst_fill *f, const struct jst_key *key, void *object,
         jst_fill_value(f, &as, object, node);
         part->given |= 1ull << i;
         part->node = node;
+        if (f->rc == JOIST_OK && f->report->errors_n == errors && f->skipped == skipped) {
+            jst_rules_check(f, block, object);
+        }
     } else {
         jst_fill_wrong_type(f, key, node);
     }
     part->bad = f->report->errors_n > errors || f->skipped > skipped;
 }
 
-/* Memory for `count` objects, each at what it starts from. */
-static void *
-make_objects(struct jst_fill *f, const struct jst_block *block, size_t count)
+void *
+jst_fill_make(struct jst_fill *f, const struct jst_block *block, size_t count)
 {
     const void *from = f->inherit[block->id];
     char *objects = jst_fill_take(f, count * block->bytes);
@@ -179,7 +123,7 @@ make_objects(struct jst_fill *f, const struct jst_block *block, size_t count)
 static void
 fill_table(struct jst_fill *f, const struct jst_key *key, void *object, const struct jst_node *node)
 {
-    void *child = make_objects(f, key->block, 1);
+    void *child = jst_fill_make(f, key->block, 1);
 
     if (child != NULL) {
         fill_object(f, key, child, node);
@@ -210,7 +154,7 @@ fill_tables(struct jst_fill *f, const struct jst_key *key, void *object,
         jst_fill_wrong_type(f, key, node);
         return;
     }
-    objects = make_objects(f, key->block, n);
+    objects = jst_fill_make(f, key->block, n);
     for (size_t i = 0; objects != NULL && i < n; i++, c = c->next) {
         fill_object(f, key, objects + i * key->block->bytes, c);
     }
@@ -230,7 +174,7 @@ fill_named(struct jst_fill *f, const struct jst_key *key, void *object, const st
         return;
     }
     JST_ASSERT((name->flags & JST_KEY_NAME) != 0);
-    objects = make_objects(f, key->block, node->count);
+    objects = jst_fill_make(f, key->block, node->count);
     for (const struct jst_node *c = node->first; c != NULL && objects != NULL; c = c->next, i++) {
         void *child = objects + i * key->block->bytes;
 
@@ -273,6 +217,23 @@ fill_site_routes(struct jst_fill *f, const struct jst_key *key, struct jst_part_
     f->inherit[JST_BLOCK_ROUTE_TIMEOUTS] = timeouts;
 }
 
+/* Targets start from what their pool says of TLS. */
+static void
+fill_targets(struct jst_fill *f, const struct jst_key *key, struct jst_part_pool *pool,
+             const struct jst_node *node)
+{
+    const struct jst_part_target *defaults = make_defaults(f, key->block);
+    struct jst_part_target from;
+
+    if (defaults != NULL) {
+        from = *defaults;
+        from.tls = pool->tls;
+        f->inherit[JST_BLOCK_TARGET] = &from;
+        fill_tables(f, key, pool, node);
+        f->inherit[JST_BLOCK_TARGET] = NULL;
+    }
+}
+
 static void
 fill_key(struct jst_fill *f, const struct jst_key *key, void *object, const struct jst_node *node)
 {
@@ -283,6 +244,8 @@ fill_key(struct jst_fill *f, const struct jst_key *key, void *object, const stru
     case JST_KEY_TABLES:
         if (key->block->id == JST_BLOCK_SITE_ROUTE) {
             fill_site_routes(f, key, object, node);
+        } else if (key->block->id == JST_BLOCK_TARGET) {
+            fill_targets(f, key, object, node);
         } else {
             fill_tables(f, key, object, node);
         }
@@ -344,7 +307,7 @@ fill_block(struct jst_fill *f, const struct jst_block *block, void *object,
         ptrdiff_t i = jst_block_find(block, c->key);
 
         if (i < 0 || (jst_block_key(block, (size_t)i)->flags & JST_KEY_NAME) != 0) {
-            report_unknown(f, block, c);
+            jst_fill_report_unknown(f, block, c);
             part->unknown = true;
         } else {
             found[i] = c;
@@ -369,30 +332,17 @@ fill_block(struct jst_fill *f, const struct jst_block *block, void *object,
     }
 }
 
-/* Nobody said where to listen. */
-static void
-add_default_listener(struct jst_fill *f, struct jst_part_file *file)
-{
-    struct jst_part_listener *l = make_objects(f, jst_schema_block(JST_BLOCK_LISTENER), 1);
-
-    if (l != NULL) {
-        l->bind = JST_FILL_DEFAULT_BIND;
-        file->listeners = l;
-        file->listeners_n = 1;
-    }
-}
-
 struct jst_part_file *
 jst_fill_file(struct jst_fill *f, const struct jst_node *root)
 {
     const struct jst_block *block = jst_schema_root();
-    struct jst_part_file *file = make_objects(f, block, 1);
+    struct jst_part_file *file = jst_fill_make(f, block, 1);
 
     if (file != NULL) {
         fill_block(f, block, file, root);
-        if (jst_node_find(root, "listeners") == NULL) {
-            add_default_listener(f, file);
-        }
+    }
+    if (f->rc == JOIST_OK) {
+        jst_fill_listeners(f, file, root);
     }
     return f->rc == JOIST_OK ? file : NULL;
 }

@@ -13,8 +13,10 @@
 #include "conf/parts.h"
 #include "conf/schema.h"
 
-/* The schema's sentence on `listeners` names it too. */
-#define JST_FILL_DEFAULT_BIND ":8080"
+/* The schema's sentence on `listeners` names them too. */
+#define JST_FILL_DEFAULT_BIND       ":8080"
+#define JST_FILL_DEFAULT_BIND_HTTPS ":443"
+#define JST_FILL_DEFAULT_BIND_HTTP  ":80"
 
 struct jst_fill {
     struct jst_arena *arena;
@@ -35,9 +37,38 @@ void *jst_fill_take(struct jst_fill *f, size_t bytes);
 void jst_fill_value(struct jst_fill *f, const struct jst_key *key, void *object,
                     const struct jst_node *node);
 
+/* ---- fill_words.c: what is said ---- */
+
 /** "'threads' must be a whole number, not a string". */
 void jst_fill_wrong_type(struct jst_fill *f, const struct jst_key *key,
                          const struct jst_node *node);
+void jst_fill_report_malformed(struct jst_fill *f, const struct jst_key *key,
+                               const struct jst_node *node);
+void jst_fill_report_unknown(struct jst_fill *f, const struct jst_block *block,
+                             const struct jst_node *node);
+
+/** Nothing for JST_VALUE_OK (`value.h`). */
+void jst_fill_report_result(struct jst_fill *f, const struct jst_key *key,
+                            const struct jst_node *node, int result);
+
+/** What stands there; a value from the environment may be a secret. */
+const char *jst_fill_quote(struct jst_fill *f, const struct jst_node *node);
+
+/** "for example: threads = 4", or NULL. */
+const char *jst_fill_help(struct jst_fill *f, const struct jst_key *key);
+
+/** `count` objects of `block` in a row, each at what it starts from; NULL when out of memory. */
+void *jst_fill_make(struct jst_fill *f, const struct jst_block *block, size_t count);
 
 /* rules.c: keys of one block together. */
 void jst_rules_check(struct jst_fill *f, const struct jst_block *block, void *object);
+
+/** A key where it stands; the block's header for what came from elsewhere. NULL: nowhere. */
+const struct jst_span *jst_rules_place(const struct jst_part *part, const char *name);
+
+/* rules_tls.c: the same for TLS. */
+void jst_rules_check_tls(struct jst_fill *f, const struct jst_block *block, void *object);
+
+/* listeners.c: those that nobody wrote, and whether certificates and listeners find each other. */
+void jst_fill_listeners(struct jst_fill *f, struct jst_part_file *file,
+                        const struct jst_node *root);

@@ -1,149 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "conf/fill.h"
-#include "conf/nearest.h"
 #include "conf/value.h"
-
-#define QUOTED_MAX 80
-
-/* What stands there, for a message; a value from the environment may be a secret. */
-static const char *
-quote(struct jst_fill *f, const struct jst_node *node)
-{
-    struct jst_slice s = node->v.text;
-
-    if (node->expanded) {
-        return "its value";
-    }
-    if (s.n > QUOTED_MAX) {
-        return jst_diags_fmt(f->report, "'%.*s...'", QUOTED_MAX, s.p);
-    }
-    return jst_diags_fmt(f->report, "'%s'", s.p);
-}
-
-static const char *
-join_words(struct jst_fill *f, const char *const *words)
-{
-    const char *text = "";
-
-    for (size_t i = 0; words[i] != NULL; i++) {
-        text = jst_diags_fmt(f->report, "%s%s\"%s\"", text,
-                             i == 0                 ? ""
-                             : words[i + 1] == NULL ? " or "
-                                                    : ", ",
-                             words[i]);
-    }
-    return text;
-}
-
-static const char *
-expected(struct jst_fill *f, const struct jst_key *key)
-{
-    switch (key->type) {
-    case JST_KEY_BOOL:
-        return "true or false";
-    case JST_KEY_UINT:
-        return key->words == NULL
-                   ? "a whole number"
-                   : jst_diags_fmt(f->report, "a whole number or %s", join_words(f, key->words));
-    case JST_KEY_DURATION:
-        return "a duration such as \"250ms\", \"30s\", \"5m\" or \"1h\"";
-    case JST_KEY_SIZE:
-        return "a size such as \"16KiB\", \"1MiB\" or \"10MB\"";
-    case JST_KEY_TEXT:
-        return "a string";
-    case JST_KEY_WORD:
-        return join_words(f, key->words);
-    case JST_KEY_TEXTS:
-        return "a list of strings";
-    case JST_KEY_PAIRS:
-        return "a table of strings";
-    case JST_KEY_PAGES:
-        return "a table of statuses and paths";
-    case JST_KEY_TABLE:
-        return key->block->short_key != NULL ? "a string or a table" : "a table";
-    case JST_KEY_TABLES:
-        return key->block->short_key != NULL ? "a list of strings or tables" : "a list of tables";
-    case JST_KEY_NAMED:
-        return "a table of tables";
-    case JST_KEY_LATER:
-        break;
-    }
-    JST_UNREACHABLE();
-}
-
-static const char *
-help_of(struct jst_fill *f, const struct jst_key *key)
-{
-    return key->example != NULL
-               ? jst_diags_fmt(f->report, "for example: %s = %s", key->name, key->example)
-               : NULL;
-}
-
-void
-jst_fill_wrong_type(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
-{
-    jst_diags_error(f->report, &node->at, help_of(f, key), "'%s' must be %s, not %s", key->name,
-                    expected(f, key), jst_node_kind_text(node->kind));
-}
-
-static void
-report_range(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
-{
-    unsigned long long min = key->min, max = key->max;
-
-    if (max == 0 && min == 0) {
-        jst_diags_error(f->report, &node->at, NULL, "'%s' is out of range", key->name);
-    } else if (max == 0) {
-        jst_diags_error(f->report, &node->at, NULL, "'%s' must be at least %llu", key->name, min);
-    } else {
-        jst_diags_error(f->report, &node->at, NULL, "'%s' must be %llu to %llu", key->name, min,
-                        max);
-    }
-}
-
-static void
-report_malformed(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
-{
-    const char *help = NULL;
-    struct jst_nearest near;
-
-    if (node->kind != JST_NODE_STRING) {
-        jst_fill_wrong_type(f, key, node);
-        return;
-    }
-    if (key->words != NULL && !node->expanded) {
-        jst_nearest_init(&near, node->v.text);
-        for (size_t i = 0; key->words[i] != NULL; i++) {
-            jst_nearest_try(&near, key->words[i]);
-        }
-        if (near.best != NULL) {
-            help = jst_diags_fmt(f->report, "did you mean \"%s\"?", near.best);
-        }
-    }
-    jst_diags_error(f->report, &node->at, help, "'%s' must be %s, not %s", key->name,
-                    expected(f, key), quote(f, node));
-}
-
-static void
-report_result(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node,
-              enum jst_value_result result)
-{
-    switch (result) {
-    case JST_VALUE_OK:
-        return;
-    case JST_VALUE_MALFORMED:
-        report_malformed(f, key, node);
-        return;
-    case JST_VALUE_RANGE:
-        report_range(f, key, node);
-        return;
-    case JST_VALUE_LATER:
-        jst_diags_error(f->report, &node->at,
-                        jst_diags_fmt(f->report, "there is %s", expected(f, key)),
-                        "'%s' = %s is not there yet", key->name, quote(f, node));
-        return;
-    }
-}
 
 /* A string that may be kept: no NUL inside, and good for `check`. */
 static bool
@@ -163,8 +20,8 @@ check_text(struct jst_fill *f, const struct jst_key *key, const struct jst_node 
     if (check == NULL || check(node->v.text, &why)) {
         return true;
     }
-    jst_diags_error(f->report, &node->at, help_of(f, key), "'%s': %s %s", key->name, quote(f, node),
-                    why);
+    jst_diags_error(f->report, &node->at, jst_fill_help(f, key), "'%s': %s %s", key->name,
+                    jst_fill_quote(f, node), why);
     return false;
 }
 
@@ -192,23 +49,30 @@ resolve_path(struct jst_fill *f, const struct jst_key *key, const struct jst_nod
     return jst_slice_z(jst_diags_fmt(f->report, "%.*s%s", (int)(slash - file) + 1, file, text.p));
 }
 
+/* The value as it is kept; NULL when out of memory. */
+static const char *
+kept_text(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
+{
+    const char *text = node->v.text.p;
+
+    if ((key->flags & JST_KEY_PATH) != 0) {
+        /* The report's arena ends with the report: keep it in ours. */
+        text = jst_arena_copy(f->arena, resolve_path(f, key, node)).p;
+        if (text == NULL) {
+            f->rc = JOIST_E_NOMEM;
+        }
+    }
+    return text;
+}
+
 static void
 fill_text(struct jst_fill *f, const struct jst_key *key, void *object, const struct jst_node *node)
 {
-    struct jst_slice text = node->v.text;
+    const char *text;
 
-    if (!check_text(f, key, node, key->check)) {
-        return;
+    if (check_text(f, key, node, key->check) && (text = kept_text(f, key, node)) != NULL) {
+        (void)jst_value_from_text(object, key, jst_slice_z(text));
     }
-    if ((key->flags & JST_KEY_PATH) != 0) {
-        /* The report's arena ends with the report: keep it in ours. */
-        text = jst_arena_copy(f->arena, resolve_path(f, key, node));
-        if (text.p == NULL) {
-            f->rc = JOIST_E_NOMEM;
-            return;
-        }
-    }
-    (void)jst_value_from_text(object, key, text);
 }
 
 static void
@@ -222,32 +86,54 @@ fill_scalar(struct jst_fill *f, const struct jst_key *key, void *object,
 
     if (node->kind == JST_NODE_BOOL && key->type == JST_KEY_BOOL) {
         jst_value_set_bool(object, key, node->v.boolean);
+    } else if (node->kind == JST_NODE_BOOL && key->truth != NULL) {
+        (void)jst_value_from_text(object, key, node->v.boolean ? JST_S("true") : JST_S("false"));
     } else if (node->kind == JST_NODE_INTEGER && number) {
-        report_result(f, key, node, jst_value_from_number(object, key, node->v.integer));
+        jst_fill_report_result(f, key, node, jst_value_from_number(object, key, node->v.integer));
     } else if (node->kind == JST_NODE_STRING && !node->expanded && key->type == JST_KEY_UINT &&
                word && strcmp(node->v.text.p, key->words[0]) != 0) {
-        report_malformed(f, key, node);
+        jst_fill_report_malformed(f, key, node);
     } else if (node->kind == JST_NODE_STRING && (word || node->expanded)) {
         /* What comes out of ${NAME} is a string, whatever the key wants. */
-        report_result(f, key, node, jst_value_from_text(object, key, node->v.text));
+        jst_fill_report_result(f, key, node, jst_value_from_text(object, key, node->v.text));
     } else {
         jst_fill_wrong_type(f, key, node);
     }
 }
 
+/* Of lists that take certain words only. */
+static bool
+check_word(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
+{
+    if (key->words == NULL || jst_word_is_known(key, node->v.text)) {
+        return true;
+    }
+    jst_fill_report_result(f, key, node,
+                           jst_word_find_later(key, node->v.text) != NULL ? JST_VALUE_LATER
+                                                                          : JST_VALUE_MALFORMED);
+    return false;
+}
+
 static void
 fill_texts(struct jst_fill *f, const struct jst_key *key, void *object, const struct jst_node *node)
 {
+    bool one = node->kind == JST_NODE_STRING;
     struct jst_texts *list = jst_value_at(object, key);
-    const char **v = jst_fill_take(f, node->count * sizeof(*v));
+    const char **v = jst_fill_take(f, (one ? 1 : node->count) * sizeof(*v));
     size_t n = 0;
 
-    for (const struct jst_node *c = node->first; c != NULL && v != NULL; c = c->next) {
+    for (const struct jst_node *c = one ? node : node->first; c != NULL && v != NULL;
+         c = one ? NULL : c->next) {
         if (c->kind != JST_NODE_STRING) {
             jst_fill_wrong_type(f, key, c);
-        } else if (check_text(f, key, c, key->check)) {
-            v[n++] = c->v.text.p;
+        } else if (check_text(f, key, c, key->check) && check_word(f, key, c) &&
+                   (v[n] = kept_text(f, key, c)) != NULL) {
+            n++;
         }
+    }
+    if (!one && node->first == NULL && (key->words != NULL || (key->flags & JST_KEY_ONE_OK) != 0)) {
+        jst_diags_error(f->report, &node->at, jst_fill_help(f, key),
+                        "'%s' must not be an empty list", key->name);
     }
     *list = (struct jst_texts){v, v != NULL ? n : 0};
 }
@@ -281,11 +167,11 @@ fill_pairs(struct jst_fill *f, const struct jst_key *key, void *object, const st
     }
     for (const struct jst_node *c = node->first; c != NULL; c = c->next) {
         if (!key->check(c->key, &why)) {
-            jst_diags_error(f->report, &c->key_at, help_of(f, key), "'%s': '%s' %s", key->name,
-                            c->key.p, why);
+            jst_diags_error(f->report, &c->key_at, jst_fill_help(f, key), "'%s': '%s' %s",
+                            key->name, c->key.p, why);
         } else if (c->kind != JST_NODE_STRING) {
-            jst_diags_error(f->report, &c->at, help_of(f, key), "'%s' must be a string, not %s",
-                            c->key.p, jst_node_kind_text(c->kind));
+            jst_diags_error(f->report, &c->at, jst_fill_help(f, key),
+                            "'%s' must be a string, not %s", c->key.p, jst_node_kind_text(c->kind));
         } else if (check_text(f, key, c, key->check_value)) {
             add_pair(list, c->key.p, c->v.text.p);
         }
@@ -302,10 +188,10 @@ fill_pages(struct jst_fill *f, const struct jst_key *key, void *object, const st
     list->n = 0;
     for (const struct jst_node *c = node->first; c != NULL && list->v != NULL; c = c->next) {
         if (!jst_slice_u64(&status, c->key) || status < 400 || status > 599) {
-            jst_diags_error(f->report, &c->key_at, help_of(f, key),
+            jst_diags_error(f->report, &c->key_at, jst_fill_help(f, key),
                             "'%s': '%s' is not an error status: 400 to 599", key->name, c->key.p);
         } else if (c->kind != JST_NODE_STRING) {
-            jst_diags_error(f->report, &c->at, help_of(f, key), "'%s' must be a path, not %s",
+            jst_diags_error(f->report, &c->at, jst_fill_help(f, key), "'%s' must be a path, not %s",
                             c->key.p, jst_node_kind_text(c->kind));
         } else if (check_text(f, key, c, key->check_value)) {
             list->v[list->n++] = (struct joist_error_page_conf){(uint16_t)status, c->v.text.p};
@@ -329,7 +215,8 @@ jst_fill_value(struct jst_fill *f, const struct jst_key *key, void *object,
         }
         break;
     case JST_KEY_TEXTS:
-        if (node->kind == JST_NODE_ARRAY) {
+        if (node->kind == JST_NODE_ARRAY ||
+            (node->kind == JST_NODE_STRING && (key->flags & JST_KEY_ONE_OK) != 0)) {
             fill_texts(f, key, object, node);
             return;
         }

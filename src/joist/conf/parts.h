@@ -10,19 +10,7 @@
  */
 #include <joist/conf.h>
 
-#include "conf/toml.h"
-
-struct jst_part {
-    const struct jst_node *node; /* where it was written; NULL: made of defaults */
-    uint64_t given;              /* bit i: key i of the block was written here */
-    bool bad;                    /* something inside is wrong and was reported */
-    bool unknown; /* it has a key that is not known: what seems to lack may be that */
-};
-
-struct jst_texts {
-    const char **v;
-    size_t n;
-};
+#include "conf/parts_tls.h"
 
 struct jst_pairs {
     struct joist_pair *v;
@@ -41,6 +29,7 @@ struct jst_part_server {
     unsigned tunnels; /* enum joist_tunnel_policy */
     const char *server_header;
     bool via;
+    bool debug;
     struct jst_texts trusted_proxies;
 };
 
@@ -77,10 +66,27 @@ struct jst_part_listener {
     struct jst_part part;
     const char *name;
     const char *bind;
+    struct jst_texts alpn; /* never empty once the file was read */
+    struct jst_part_listener_tls *tls;
+    uint32_t redirect_https; /* a port; 0: no */
 };
+
+/* What pools and their targets have in common: both structs begin like this one. */
+struct jst_part_origin {
+    struct jst_part part;
+    struct joist_target_tls_conf tls;
+};
+
+/** Do the keys of TLS mean something to this origin? */
+static inline bool
+jst_part_is_https(const char *url)
+{
+    return url != NULL && jst_slice_starts(jst_slice_z(url), JST_S("https://"));
+}
 
 struct jst_part_target {
     struct jst_part part;
+    struct joist_target_tls_conf tls;
     const char *url;
     uint32_t weight;
 };
@@ -88,6 +94,7 @@ struct jst_part_target {
 /* [upstreams.NAME]; and a route's `upstream`, where `name` refers to one of those. */
 struct jst_part_pool {
     struct jst_part part;
+    struct joist_target_tls_conf tls; /* what its targets start from */
     const char *name;
     unsigned strategy; /* enum joist_strategy */
     uint32_t idle_max;
@@ -134,6 +141,7 @@ struct jst_part_handler {
     const char *cache_control;
     struct jst_pages error_pages;
     struct jst_pairs headers;
+    uint64_t hsts_ms;               /* 0: none */
     struct jst_part_limits *limits; /* NULL: the whole file's */
     struct jst_part_timeouts *timeouts;
 };
@@ -151,6 +159,7 @@ struct jst_part_route {
     struct jst_part_matchers *matchers;
     bool strip_prefix;
     struct jst_part_handler handler;
+    struct jst_part_site_tls *tls; /* of sites */
     struct jst_part_route *routes;
     size_t routes_n;
 };
@@ -164,6 +173,7 @@ struct jst_part_file {
     struct jst_part_log *log;
     struct jst_part_listener *listeners;
     size_t listeners_n;
+    struct jst_part_ech *ech;
     struct jst_part_pool *upstreams;
     size_t upstreams_n;
     struct jst_part_route *sites;

@@ -14,12 +14,11 @@ is_given(const struct jst_part *part, const struct jst_block *block, const char 
     const struct jst_key *key = jst_block_key(block, i);
 
     return (part->given & 1ull << i) != 0 &&
-           (key->type != JST_KEY_BOOL || jst_value_get(part, key) != 0);
+           ((key->type != JST_KEY_BOOL && key->truth == NULL) || jst_value_get(part, key) != 0);
 }
 
-/* The key where it stands; the block's header for what came from elsewhere. */
-static const struct jst_span *
-place_of(const struct jst_part *part, const char *name)
+const struct jst_span *
+jst_rules_place(const struct jst_part *part, const char *name)
 {
     const struct jst_node *node = part->node;
     const struct jst_node *child = node != NULL ? jst_node_find(node, name) : NULL;
@@ -31,7 +30,7 @@ place_of(const struct jst_part *part, const char *name)
 static void
 check_not_both(struct jst_fill *f, const struct jst_part *part, const struct jst_rule *rule)
 {
-    const struct jst_span *a = place_of(part, rule->a), *b = place_of(part, rule->b);
+    const struct jst_span *a = jst_rules_place(part, rule->a), *b = jst_rules_place(part, rule->b);
     bool a_later = a->line > b->line || (a->line == b->line && a->column > b->column);
 
     jst_diags_error(f->report, a_later ? a : b, rule->help, "'%s' and '%s' exclude each other",
@@ -52,12 +51,12 @@ check_rule(struct jst_fill *f, const struct jst_block *block, const struct jst_p
         return;
     case JST_RULE_NEEDS:
         if (a && !b) {
-            jst_diags_error(f->report, place_of(part, rule->a), rule->help, "'%s' needs '%s'",
-                            rule->a, rule->b);
+            jst_diags_error(f->report, jst_rules_place(part, rule->a), rule->help,
+                            "'%s' needs '%s'", rule->a, rule->b);
         }
         return;
     case JST_RULE_ONE_OF:
-        if (!a && !b) {
+        if (!a && !b && !part->unknown) {
             jst_diags_error(f->report, &part->node->at, rule->help, "%s lacks '%s' or '%s'",
                             block->title, rule->a, rule->b);
         }
@@ -137,10 +136,10 @@ check_belonging(struct jst_fill *f, const struct jst_block *block,
             continue;
         }
         if ((key->flags & JST_KEY_FILES) != 0 && !files) {
-            jst_diags_error(f->report, place_of(&route->part, key->name), NULL,
+            jst_diags_error(f->report, jst_rules_place(&route->part, key->name), NULL,
                             "'%s' is for files, and this has no 'root'", key->name);
         } else if ((key->flags & JST_KEY_PROXIED) != 0 && !proxied) {
-            jst_diags_error(f->report, place_of(&route->part, key->name), NULL,
+            jst_diags_error(f->report, jst_rules_place(&route->part, key->name), NULL,
                             "'%s' is for origins, and this has no 'proxy'", key->name);
         }
     }
@@ -168,7 +167,7 @@ check_route(struct jst_fill *f, const struct jst_block *block, struct jst_part_r
     }
     if (block->id == JST_BLOCK_ROUTE && route->strip_prefix &&
         (route->matchers == NULL || route->matchers->path_prefix == NULL)) {
-        jst_diags_error(f->report, place_of(&route->part, "strip_prefix"), NULL,
+        jst_diags_error(f->report, jst_rules_place(&route->part, "strip_prefix"), NULL,
                         "'strip_prefix' needs 'matchers.path_prefix'");
     }
 }
@@ -197,9 +196,12 @@ jst_rules_check(struct jst_fill *f, const struct jst_block *block, void *object)
         for (size_t i = 0; i < block->base->rules_n; i++) {
             check_rule(f, block, part, &block->base->rules[i]);
         }
+    }
+    if (jst_block_is_route(block)) {
         check_route(f, block, object);
     }
     if (block->id == JST_BLOCK_REDIRECT) {
         check_redirect(f, object);
     }
+    jst_rules_check_tls(f, block, object);
 }

@@ -31,9 +31,12 @@
         __VA_ARGS__, NULL                                                                          \
     }
 #define WORDS_LATER(...)                                                                           \
-    .words_later = (const char *const[])                                                           \
+    .words_later = (const struct jst_word_later[])                                                 \
     {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            NULL, NULL                                                                             \
+        }                                                                                          \
     }
 #define NOT_BOTH(first, second)                                                                    \
     {                                                                                              \
@@ -64,6 +67,9 @@ static const struct jst_key server_keys[] = {
         .doc = "Value of the Server header; \"\" sends none"),
     KEY(jst_part_server, via, JST_KEY_BOOL, .fallback = "true",
         .doc = "Add Via to what is forwarded (RFC 9110 7.6.3)"),
+    KEY(jst_part_server, debug, JST_KEY_BOOL, .fallback = "false",
+        .doc = "Answers of joist's own say why in X-Joist-Error; for development, as it tells "
+               "clients about origins"),
     LATER("user", "process privileges"),
     LATER("group", "process privileges"),
     LATER("state_dir", "the state store"),
@@ -89,6 +95,9 @@ static const struct jst_key limits_keys[] = {
     KEY_AS("conns_max", jst_part_limits, v.conns_max, JST_KEY_UINT, .fallback = "0",
            .max = UINT32_MAX, .example = "50000",
            .doc = "Open client connections in all; more are closed at once; 0: no limit"),
+    KEY_AS("h2_streams", jst_part_limits, v.h2_streams, JST_KEY_UINT, .fallback = "128", .min = 1,
+           .max = 65535, .example = "128",
+           .doc = "Requests at once on one HTTP/2 connection; more are refused, and clients wait"),
 };
 #define ROUTE_LIMITS_N 1
 
@@ -135,6 +144,57 @@ static const struct jst_key access_keys[] = {
         .doc = "\"stdout\", \"stderr\" or a file; a file that was moved away is opened anew"),
 };
 
+/* Of a listener and of a site alike. */
+#define CERT_KEYS(part_, cert_doc)                                                                 \
+    KEY_AS("cert", part_, certs.cert, JST_KEY_TEXTS, .check = jst_check_plain,                     \
+           .flags = JST_KEY_PATH | JST_KEY_ONE_OK, .example = "\"cert.pem\"", .doc = (cert_doc)),  \
+        KEY_AS("key", part_, certs.key, JST_KEY_TEXTS, .check = jst_check_plain,                   \
+               .flags = JST_KEY_PATH | JST_KEY_ONE_OK, .example = "\"key.pem\"",                   \
+               .doc = "PEM file of its private key, or a list as long as `cert`; none: the key "   \
+                      "is in the certificate's file too"),                                         \
+        KEY_AS("ocsp", part_, certs.ocsp, JST_KEY_TEXTS, .check = jst_check_plain,                 \
+               .flags = JST_KEY_PATH | JST_KEY_ONE_OK, .example = "\"ocsp.der\"",                  \
+               .doc = "DER file of an OCSP response to send along, or a list as long as `cert`")
+
+static const struct jst_rule cert_rules[] = {
+    NEEDS("key", "cert", "a private key alone is no certificate"),
+    NEEDS("ocsp", "cert", NULL),
+};
+
+static const struct jst_key client_auth_keys[] = {
+    KEY(jst_part_client_auth, ca, JST_KEY_TEXT, .flags = JST_KEY_REQUIRED | JST_KEY_PATH,
+        .check = jst_check_plain, .example = "\"clients-ca.pem\"",
+        .doc = "PEM file of the authorities that clients' certificates must come from"),
+    KEY(jst_part_client_auth, mode, JST_KEY_WORD, .fallback = "require",
+        WORDS("request", "require"),
+        .doc = "\"require\": no handshake without one; \"request\": none is fine, a wrong one is "
+               "not"),
+};
+
+static const struct jst_key listener_tls_keys[] = {
+    CERT_KEYS(jst_part_listener_tls,
+              "PEM file of the default certificate and its chain, for names that no site has a "
+              "certificate for; a list: several of different key types (ECDSA and RSA), of which "
+              "each client gets what it can use; none: that of the first site which has one"),
+    KEY(jst_part_listener_tls, min_version, JST_KEY_WORD, .fallback = "1.2", WORDS("1.2", "1.3"),
+        .doc = "The oldest version of TLS that is spoken"),
+    KEY(jst_part_listener_tls, groups, JST_KEY_TEXTS,
+        WORDS("X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024", "X25519", "P-256",
+              "P-384", "P-521", "X448"),
+        .example = "[\"X25519MLKEM768\", \"X25519\", \"P-256\"]",
+        .doc = "Groups of the key exchange, best first; none: X25519MLKEM768, X25519, P-256, "
+               "P-384"),
+    KEY(jst_part_listener_tls, client_auth, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_CLIENT_AUTH],
+        .example = "{ ca = \"clients-ca.pem\" }", .doc = "Ask clients for certificates (mTLS)"),
+    KEY_AS("unknown_sni", jst_part_listener_tls, reject_unknown_sni, JST_KEY_WORD,
+           .fallback = "default", WORDS("default", "reject"),
+           .doc = "A name that no certificate is for: \"default\": gets the default certificate; "
+                  "\"reject\": the handshake ends with the alert unrecognized_name"),
+    KEY(jst_part_listener_tls, early_data, JST_KEY_BOOL, .fallback = "false",
+        .doc = "Take requests of returning clients before the handshake is over (0-RTT): only "
+               "safe methods, marked with Early-Data (RFC 8470), as they may be replays"),
+};
+
 static const struct jst_key listener_keys[] = {
     KEY(jst_part_listener, bind, JST_KEY_TEXT, .flags = JST_KEY_REQUIRED, .check = jst_check_bind,
         .example = "\":8080\"",
@@ -142,29 +202,85 @@ static const struct jst_key listener_keys[] = {
                "\"unix:/run/joist.sock\"; port 0 takes a free one"),
     KEY(jst_part_listener, name, JST_KEY_TEXT, .check = jst_check_plain, .example = "\"edge\"",
         .doc = "For logs; else the bind text"),
-    LATER("alpn", "TLS"),
-    LATER("tls", "TLS"),
+    KEY(jst_part_listener, tls, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_LISTENER_TLS],
+        .example = "{ cert = \"cert.pem\", key = \"key.pem\" }",
+        .doc = "Speak TLS here; `tls = {}` with the sites' certificates alone"),
+    KEY(jst_part_listener, alpn, JST_KEY_TEXTS, WORDS("h2", "http/1.1"),
+        WORDS_LATER({"h3", "HTTP/3"}), .example = "[\"h2\", \"http/1.1\"]",
+        .doc = "Protocols, in any order: HTTP/2 is taken where both sides have it; none: both "
+               "with TLS, \"http/1.1\" without; \"h2\" without TLS is HTTP/2 by prior knowledge"),
+    KEY(jst_part_listener, redirect_https, JST_KEY_UINT, .fallback = "false", .truth = "443",
+        .min = 1, .max = 65535, .example = "true",
+        .doc = "Answer every request with a 301 to https on this port; true: 443"),
     LATER("proxy_protocol", "the PROXY protocol"),
     LATER("limits", "limits of a listener"),
 };
 
+static const struct jst_rule listener_rules[] = {
+    {JST_RULE_NOT_BOTH, "tls", "redirect_https", "a listener with TLS is https already"},
+};
+
+static const struct jst_key ech_keys[] = {
+    KEY(jst_part_ech, keys, JST_KEY_TEXTS, .flags = JST_KEY_PATH | JST_KEY_ONE_OK,
+        .check = jst_check_plain, .example = "[\"ech/2026-11.pem\", \"ech/2026-10.pem\"]",
+        .doc = "PEM files of `joist ech new`: the first one is offered to clients, the others "
+               "only decrypt"),
+    KEY(jst_part_ech, dir, JST_KEY_TEXT, .flags = JST_KEY_PATH, .check = jst_check_plain,
+        .example = "\"ech\"",
+        .doc = "Folder of such files: all *.pem, the last by name is offered to clients"),
+    KEY_AS("keep", jst_part_ech, keep_ms, JST_KEY_DURATION, .fallback = "7d",
+           .doc = "How long a key of `dir` decrypts after the next one was written, as clients "
+                  "and name servers remember it; \"0\": for ever"),
+};
+
+static const struct jst_rule ech_rules[] = {
+    NOT_BOTH("keys", "dir"),
+    {JST_RULE_ONE_OF, "keys", "dir", "for example: dir = \"ech\""},
+    NEEDS("keep", "dir", "the files of `keys` count as long as they stand there"),
+};
+
+static const struct jst_key origin_tls_keys[] = {
+    KEY_AS("sni", jst_part_origin, tls.sni, JST_KEY_TEXT, .check = jst_check_name,
+           .example = "\"app.internal\"",
+           .doc = "Name that the origin is asked for; else the URL's host"),
+    KEY_AS("verify_name", jst_part_origin, tls.verify_name, JST_KEY_TEXT, .check = jst_check_name,
+           .example = "\"app.internal\"",
+           .doc = "Name or address that the origin's certificate must have; else `sni`, else the "
+                  "URL's host"),
+    KEY_AS("ca", jst_part_origin, tls.ca, JST_KEY_TEXT, .flags = JST_KEY_PATH,
+           .check = jst_check_plain, .example = "\"internal-ca.pem\"",
+           .doc = "PEM file of the authorities that the origin's certificate must come from; else "
+                  "the system's"),
+    KEY_AS("cert", jst_part_origin, tls.cert, JST_KEY_TEXT, .flags = JST_KEY_PATH,
+           .check = jst_check_plain, .example = "\"client.pem\"",
+           .doc = "PEM file of the certificate to show to the origin"),
+    KEY_AS("key", jst_part_origin, tls.key, JST_KEY_TEXT, .flags = JST_KEY_PATH,
+           .check = jst_check_plain, .example = "\"client-key.pem\"",
+           .doc = "PEM file of its private key; else the key is in `cert` too"),
+    KEY_AS("http1_only", jst_part_origin, tls.http1_only, JST_KEY_BOOL, .fallback = "false",
+           .doc = "Do not offer HTTP/2 to the origin"),
+};
+
+static const struct jst_rule origin_tls_rules[] = {NEEDS("key", "cert", NULL)};
+
 static const struct jst_key target_keys[] = {
     KEY(jst_part_target, url, JST_KEY_TEXT, .flags = JST_KEY_REQUIRED, .check = jst_check_target,
         .example = "\"http://127.0.0.1:3000\"",
-        .doc = "\"http://host:port\" or \"unix:/run/app.sock\""),
+        .doc = "\"http://host:port\", \"https://host\" (HTTP/2 where the origin offers it), "
+               "\"h2c://host:port\" (HTTP/2 without TLS) or \"unix:/run/app.sock\""),
     KEY(jst_part_target, weight, JST_KEY_UINT, .fallback = "1", .min = 1, .max = 65535,
         .example = "2", .doc = "Its share of the requests, compared with the other targets"),
-    LATER("sni", "TLS to origins"),
 };
 
 /* The name comes first: [upstreams.NAME] hides it, a route's `upstream` refers by it. */
 #define POOL_KEYS(targets_flags)                                                                   \
     KEY(jst_part_pool, targets, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_TARGET],                \
         .flags = (targets_flags), .example = "[\"http://127.0.0.1:3000\"]",                        \
-        .doc = "The origins: URLs, or tables with a URL and a weight"),                            \
+        .doc = "The origins: URLs, or tables with a URL and what goes with it"),                   \
         KEY(jst_part_pool, strategy, JST_KEY_WORD, .fallback = "round_robin",                      \
             WORDS("single", "round_robin"),                                                        \
-            WORDS_LATER("least_conn", "least_latency", "hash", "random"),                          \
+            WORDS_LATER({"least_conn", "balancing"}, {"least_latency", "balancing"},               \
+                        {"hash", "balancing"}, {"random", "balancing"}),                           \
             .doc = "Which target takes a request: \"single\": always the first; "                  \
                    "\"round_robin\": in turn, by weight"),                                         \
         KEY(jst_part_pool, idle_max, JST_KEY_UINT, .fallback = "128", .max = 65535,                \
@@ -190,6 +306,11 @@ static const struct jst_rule route_pool_rules[] = {
     NOT_BOTH("name", "targets"),
     NOT_BOTH("name", "strategy"),
     NOT_BOTH("name", "idle_max"),
+    NOT_BOTH("name", "sni"),
+    NOT_BOTH("name", "verify_name"),
+    NOT_BOTH("name", "ca"),
+    NOT_BOTH("name", "cert"),
+    NOT_BOTH("name", "http1_only"),
     {JST_RULE_ONE_OF, "name", "targets", NULL},
 };
 
@@ -279,6 +400,10 @@ static const struct jst_key handler_keys[] = {
            .check = jst_check_field_name, .check_value = jst_check_field_value,
            .example = "{ x-frame-options = \"DENY\" }",
            .doc = "Headers set on every response; an empty value removes one"),
+    KEY_AS("hsts", jst_part_route, handler.hsts_ms, JST_KEY_DURATION, .fallback = "false",
+           .truth = "730d", .min = 1000, .example = "true",
+           .doc = "Over TLS, tell browsers to use nothing else for so long "
+                  "(Strict-Transport-Security); true: two years"),
     KEY_AS("limits", jst_part_route, handler.limits, JST_KEY_TABLE,
            .block = &blocks[JST_BLOCK_ROUTE_LIMITS], .example = "{ body_bytes = \"10MB\" }",
            .doc = "Limits that differ from the file's"),
@@ -307,11 +432,23 @@ static const struct jst_key site_keys[] = {
         .doc = "For logs; else made from host and path"),
     KEY(jst_part_route, routes, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_SITE_ROUTE],
         .doc = "Parts of the site that are answered otherwise"),
-    LATER("tls", "TLS"),
-    LATER("hsts", "TLS"),
+    KEY(jst_part_route, tls, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_SITE_TLS],
+        .example = "{ cert = \"cert.pem\", key = \"key.pem\" }",
+        .doc = "The certificate for the site's names, on every listener with TLS; \"off\": it "
+               "brings none"),
 };
 
 static const struct jst_rule site_rules[] = {NOT_BOTH("host", "hosts")};
+
+static const struct jst_key site_tls_keys[] = {
+    CERT_KEYS(jst_part_site_tls,
+              "PEM file of the certificate and its chain; a list: several of different key types "
+              "(ECDSA and RSA), of which each client gets what it can use"),
+    KEY(jst_part_site_tls, mode, JST_KEY_WORD, .fallback = "files", WORDS("files", "off"),
+        WORDS_LATER({"auto", "ACME"}, {"internal", "internal certificates"}),
+        .doc = "Where the certificate comes from: \"files\": from `cert` and `key`; \"off\": the "
+               "site brings none"),
+};
 
 static const struct jst_key site_route_keys[] = {
     KEY(jst_part_route, path, JST_KEY_TEXT, .check = jst_check_path, .example = "\"/api\"",
@@ -371,7 +508,10 @@ static const struct jst_key file_keys[] = {
         .doc = "What is written down"),
     KEY(jst_part_file, listeners, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_LISTENER],
         .flags = JST_KEY_ONE_OK,
-        .doc = "Addresses to listen on; a single one may be written [listeners]; none: \":8080\""),
+        .doc = "Addresses to listen on; a single one may be written [listeners]; none: \":8080\", "
+               "or if a site has a certificate, \":443\" with TLS and \":80\" that leads there"),
+    KEY(jst_part_file, ech, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_ECH],
+        .doc = "Encrypted ClientHello, on every listener with TLS"),
     KEY(jst_part_file, upstreams, JST_KEY_NAMED, .block = &blocks[JST_BLOCK_POOL],
         .doc = "Pools of origins, by name"),
     KEY(jst_part_file, sites, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_SITE],
@@ -381,9 +521,7 @@ static const struct jst_key file_keys[] = {
     LATER("admin", "the admin interface"),
     LATER("metrics", "metrics"),
     LATER("tracing", "tracing"),
-    LATER("acme", "TLS"),
-    LATER("tls", "TLS"),
-    LATER("ech", "TLS"),
+    LATER("acme", "ACME"),
     LATER("http3", "HTTP/3"),
     LATER("dns", "DNS settings"),
     LATER("plugins", "plugins"),
@@ -425,17 +563,41 @@ static const struct jst_block blocks[JST_BLOCKS_N] = {
                           .doc = "Written `access = \"off\"` (or another format) or `access = { "
                                  "format = \"json\", path = \"access.log\" }`"},
     [JST_BLOCK_LISTENER] = {BLOCK(LISTENER, jst_part_listener), .name = "listener",
-                            .title = "[[listeners]]", LIST(listener_keys),
+                            .title = "[[listeners]]", LIST(listener_keys), RULES(listener_rules),
                             .doc = "An address to listen on"},
+    [JST_BLOCK_LISTENER_TLS] = {BLOCK(LISTENER_TLS, jst_part_listener_tls), .name = "listener-tls",
+                                .title = "[listeners.tls]", LIST(listener_tls_keys),
+                                RULES(cert_rules), .doc = "TLS of the listener above it"},
+    [JST_BLOCK_CLIENT_AUTH] = {BLOCK(CLIENT_AUTH, jst_part_client_auth), .name = "client-auth",
+                               .title = "[listeners.tls.client_auth]", LIST(client_auth_keys),
+                               .doc = "Certificates of clients"},
+    [JST_BLOCK_ECH] = {BLOCK(ECH, jst_part_ech), .name = "ech", .title = "[ech]", LIST(ech_keys),
+                       RULES(ech_rules),
+                       .doc = "Encrypted ClientHello (RFC 9849): who watches the line sees only "
+                              "the public name. `joist ech new` makes keys, `joist ech list` shows "
+                              "what belongs into the DNS"},
     [JST_BLOCK_POOL] = {BLOCK(POOL, jst_part_pool), .name = "upstream", .title = "[upstreams.NAME]",
-                        LIST(pool_keys),
+                        LIST(pool_keys), .base = &blocks[JST_BLOCK_ORIGIN_TLS],
                         .doc = "A pool of origins that sites and routes refer to by NAME"},
     [JST_BLOCK_TARGET] = {BLOCK(TARGET, jst_part_target), .name = "target",
                           .title = "an entry of targets", LIST(target_keys), .short_key = "url",
+                          .base = &blocks[JST_BLOCK_ORIGIN_TLS],
                           .doc = "A URL alone, or a table with these keys"},
+    [JST_BLOCK_ORIGIN_TLS] = {.id = JST_BLOCK_ORIGIN_TLS,
+                              .name = "origin-tls",
+                              .title = "TLS to origins",
+                              LIST(origin_tls_keys),
+                              RULES(origin_tls_rules),
+                              .doc = "Keys of pools, for all of their targets, and of single "
+                                     "targets, for https://. What a target does not say is as the "
+                                     "pool says. Certificates are always verified"},
     [JST_BLOCK_SITE] = {BLOCK(SITE, jst_part_route), .name = "site", .title = "[[sites]]",
                         LIST(site_keys), RULES(site_rules), .base = &blocks[JST_BLOCK_HANDLER],
                         .doc = "A virtual host"},
+    [JST_BLOCK_SITE_TLS] = {BLOCK(SITE_TLS, jst_part_site_tls), .name = "site-tls",
+                            .title = "[sites.tls]", LIST(site_tls_keys), RULES(cert_rules),
+                            .short_key = "mode",
+                            .doc = "`tls = \"off\"` alone, or a table with these keys"},
     [JST_BLOCK_SITE_ROUTE] = {BLOCK(SITE_ROUTE, jst_part_route), .name = "site-route",
                               .title = "[[sites.routes]]", LIST(site_route_keys),
                               RULES(site_route_rules), .base = &blocks[JST_BLOCK_HANDLER],
@@ -463,6 +625,7 @@ static const struct jst_block blocks[JST_BLOCKS_N] = {
     [JST_BLOCK_ROUTE_POOL] = {BLOCK(ROUTE_POOL, jst_part_pool), .name = "route-upstream",
                               .title = "[routes.upstream]", LIST(route_pool_keys),
                               RULES(route_pool_rules), .short_key = "name",
+                              .base = &blocks[JST_BLOCK_ORIGIN_TLS],
                               .doc = "The name of a pool alone, or a table with these keys"},
 };
 

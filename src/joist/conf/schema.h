@@ -31,8 +31,8 @@ enum jst_key_type {
 enum jst_key_flag {
     JST_KEY_REQUIRED = 1 << 0,
     JST_KEY_ALWAYS = 1 << 1,  /* TABLE: made of defaults when absent */
-    JST_KEY_ONE_OK = 1 << 2,  /* TABLES: a single table is a list of one */
-    JST_KEY_PATH = 1 << 3,    /* TEXT: relative to the file's folder */
+    JST_KEY_ONE_OK = 1 << 2,  /* TABLES, TEXTS: a single one is a list of one */
+    JST_KEY_PATH = 1 << 3,    /* TEXT, TEXTS: relative to the file's folder */
     JST_KEY_STREAM = 1 << 4,  /* PATH: "stdout" and "stderr" are no files */
     JST_KEY_MERGE = 1 << 5,   /* PAIRS: added to what the site has */
     JST_KEY_FILES = 1 << 6,   /* belongs to `root` */
@@ -46,20 +46,27 @@ struct jst_block;
 /** Is the text good? If not, *why is a sentence's end ("must start with '/'"). */
 typedef bool jst_check_f(struct jst_slice text, const char **why);
 
+/** A known word that is not there yet, and the part that brings it. */
+struct jst_word_later {
+    const char *word;
+    const char *part;
+};
+
 struct jst_key {
     const char *name;
     size_t name_n;
     enum jst_key_type type;
     unsigned flags;
-    size_t offset;                  /* in the block's struct */
-    size_t width;                   /* of a scalar there */
-    const char *fallback;           /* the default as text; NULL: none */
-    uint64_t min;                   /* UINT, SIZE, DURATION */
-    uint64_t max;                   /* 0: no limit */
-    const char *const *words;       /* ends in NULL */
-    const char *const *words_later; /* known words that are not there yet */
-    jst_check_f *check;             /* TEXT, TEXTS: each; PAIRS: each name */
-    jst_check_f *check_value;       /* PAIRS, PAGES: each value */
+    size_t offset;            /* in the block's struct */
+    size_t width;             /* of a scalar there */
+    const char *fallback;     /* the default as text; NULL: none */
+    uint64_t min;             /* UINT, SIZE, DURATION */
+    uint64_t max;             /* 0: no limit */
+    const char *truth;        /* UINT, DURATION: what `true` stands for; false is 0 */
+    const char *const *words; /* ends in NULL; of TEXTS: there are no others */
+    const struct jst_word_later *words_later; /* ends in a NULL word */
+    jst_check_f *check;                       /* TEXT, TEXTS: each; PAIRS: each name */
+    jst_check_f *check_value;                 /* PAIRS, PAGES: each value */
     const struct jst_block *block;
     const char *example; /* a value as TOML writes it, for messages */
     const char *doc;
@@ -83,7 +90,11 @@ enum jst_block_id {
     JST_BLOCK_FILE,
     JST_BLOCK_SERVER,
     JST_BLOCK_LISTENER,
+    JST_BLOCK_LISTENER_TLS,
+    JST_BLOCK_CLIENT_AUTH,
+    JST_BLOCK_ECH,
     JST_BLOCK_SITE,
+    JST_BLOCK_SITE_TLS,
     JST_BLOCK_SITE_ROUTE,
     JST_BLOCK_HANDLER, /* only as `base` of others */
     JST_BLOCK_RESPOND,
@@ -95,6 +106,7 @@ enum jst_block_id {
     JST_BLOCK_ROUTE_POOL,
     JST_BLOCK_POOL,
     JST_BLOCK_TARGET,
+    JST_BLOCK_ORIGIN_TLS, /* only as `base` of others */
     JST_BLOCK_LIMITS,
     JST_BLOCK_TIMEOUTS,
     JST_BLOCK_LOG,
@@ -135,6 +147,16 @@ jst_block_key(const struct jst_block *b, size_t i)
     return i < b->keys_n ? &b->keys[i] : &b->base->keys[i - b->keys_n];
 }
 
+/** A site, a site's route or a full route: struct jst_part_route. */
+static inline bool
+jst_block_is_route(const struct jst_block *b)
+{
+    return b->base != NULL && b->base->id == JST_BLOCK_HANDLER;
+}
+
+/** "http://", "https://" and "h2c://" at the start of an origin: their length, else 0. (check.c) */
+size_t jst_origin_scheme_bytes(struct jst_slice url);
+
 /** The number of a key, or -1. */
 ptrdiff_t jst_block_find(const struct jst_block *b, struct jst_slice name);
 
@@ -144,4 +166,4 @@ size_t jst_block_get(const struct jst_block *b, const char *name);
 /* check.c: what single values must look like. */
 jst_check_f jst_check_bind, jst_check_cidr, jst_check_host, jst_check_path, jst_check_method,
     jst_check_field_name, jst_check_field_value, jst_check_target, jst_check_proxy,
-    jst_check_pool_name, jst_check_plain, jst_check_redirect, jst_check_error_page;
+    jst_check_pool_name, jst_check_plain, jst_check_redirect, jst_check_error_page, jst_check_name;

@@ -65,6 +65,9 @@ print_integer(struct print *p, const struct jst_key *key)
 static void
 print_scalar(struct print *p, const struct jst_key *key)
 {
+    if (key->truth != NULL) {
+        (void)fputs("{\"type\": \"boolean\"}, ", p->out);
+    }
     switch (key->type) {
     case JST_KEY_BOOL:
         (void)fputs("{\"type\": \"boolean\"}", p->out);
@@ -77,9 +80,8 @@ print_scalar(struct print *p, const struct jst_key *key)
         }
         break;
     case JST_KEY_DURATION:
-        (void)fputs("{\"type\": \"string\", \"pattern\": \"^(0|[0-9]+(ms|s|m|h|d))$\"}, "
-                    "{\"const\": 0}",
-                    p->out);
+        (void)fputs("{\"type\": \"string\", \"pattern\": \"^(0|[0-9]+(ms|s|m|h|d))$\"}", p->out);
+        (void)fputs(key->min == 0 ? ", {\"const\": 0}" : "", p->out);
         break;
     case JST_KEY_SIZE:
         print_integer(p, key);
@@ -122,6 +124,26 @@ print_object(struct print *p, const struct jst_block *block)
     (void)fputs("]}", p->out);
 }
 
+static void
+print_texts(struct print *p, const struct jst_key *key)
+{
+    bool one = (key->flags & JST_KEY_ONE_OK) != 0;
+
+    (void)fputs(one ? ", \"anyOf\": [{\"type\": \"string\"}, {" : ", ", p->out);
+    (void)fputs("\"type\": \"array\", \"items\": ", p->out);
+    if (key->words != NULL) {
+        (void)fputs("{\"anyOf\": [", p->out);
+        print_words(p, key->words);
+        (void)fputs(", " ENV_REF "]}", p->out);
+    } else {
+        (void)fputs("{\"type\": \"string\"}", p->out);
+    }
+    if (key->words != NULL || one) {
+        (void)fputs(", \"minItems\": 1", p->out);
+    }
+    (void)fputs(one ? "}]" : "", p->out);
+}
+
 /* The members that say which values are good, each with its comma before it. */
 static void
 print_type(struct print *p, const struct jst_key *key)
@@ -131,7 +153,7 @@ print_type(struct print *p, const struct jst_key *key)
         (void)fputs(", \"type\": \"string\"", p->out);
         return;
     case JST_KEY_TEXTS:
-        (void)fputs(", \"type\": \"array\", \"items\": {\"type\": \"string\"}", p->out);
+        print_texts(p, key);
         return;
     case JST_KEY_PAIRS:
         (void)fputs(", \"type\": \"object\", \"additionalProperties\": {\"type\": \"string\"}",
@@ -172,7 +194,7 @@ static void
 print_default(struct print *p, const struct jst_key *key)
 {
     bool plain =
-        key->type == JST_KEY_BOOL ||
+        key->type == JST_KEY_BOOL || key->truth != NULL ||
         (key->type == JST_KEY_UINT && (key->fallback[0] >= '0' && key->fallback[0] <= '9'));
 
     (void)fputs(", \"default\": ", p->out);
@@ -242,7 +264,7 @@ print_given(struct print *p, const struct jst_block *block, const char *name)
     const struct jst_key *key = jst_block_key(block, jst_block_get(block, name));
 
     (void)fprintf(p->out, "{\"required\": [\"%s\"]", name);
-    if (key->type == JST_KEY_BOOL) {
+    if (key->type == JST_KEY_BOOL || key->truth != NULL) {
         (void)fprintf(p->out, ", \"properties\": {\"%s\": {\"not\": {\"const\": false}}}", name);
     }
     (void)fputc('}', p->out);

@@ -12,9 +12,9 @@ type_text(const struct jst_key *key)
     case JST_KEY_BOOL:
         return "true or false";
     case JST_KEY_UINT:
-        return "number";
+        return key->truth != NULL ? "true, false or number" : "number";
     case JST_KEY_DURATION:
-        return "duration";
+        return key->truth != NULL ? "true, false or duration" : "duration";
     case JST_KEY_SIZE:
         return "size";
     case JST_KEY_TEXT:
@@ -22,7 +22,9 @@ type_text(const struct jst_key *key)
     case JST_KEY_WORD:
         return "word";
     case JST_KEY_TEXTS:
-        return "list of strings";
+        return key->words != NULL                   ? "list of words"
+               : (key->flags & JST_KEY_ONE_OK) != 0 ? "string or list of strings"
+                                                    : "list of strings";
     case JST_KEY_PAIRS:
         return "table of strings";
     case JST_KEY_PAGES:
@@ -59,7 +61,10 @@ print_range(FILE *out, const struct jst_key *key)
         (void)fprintf(out, ", %llu to %llu", (unsigned long long)key->min,
                       (unsigned long long)key->max);
     }
-    for (size_t i = 0; key->type == JST_KEY_WORD && key->words[i] != NULL; i++) {
+    if (key->words == NULL || (key->type != JST_KEY_WORD && key->type != JST_KEY_TEXTS)) {
+        return;
+    }
+    for (size_t i = 0; key->words[i] != NULL; i++) {
         (void)fprintf(out, "%s`\"%s\"`", i == 0 ? ": " : ", ", key->words[i]);
     }
 }
@@ -67,7 +72,8 @@ print_range(FILE *out, const struct jst_key *key)
 static void
 print_default(FILE *out, const struct jst_key *key)
 {
-    bool bare = key->type == JST_KEY_BOOL || (key->type == JST_KEY_UINT && key->words == NULL);
+    bool bare = key->type == JST_KEY_BOOL || key->truth != NULL ||
+                (key->type == JST_KEY_UINT && key->words == NULL);
 
     if ((key->flags & JST_KEY_REQUIRED) != 0) {
         (void)fputs("**must be given**", out);
@@ -78,12 +84,25 @@ print_default(FILE *out, const struct jst_key *key)
     }
 }
 
+/* [TLS to origins](#tls-to-origins): anchors of titles that are plain words. */
+static void
+print_link(FILE *out, const char *title)
+{
+    (void)fprintf(out, "[%s](#", title);
+    for (const char *p = title; *p != '\0'; p++) {
+        (void)fputc(*p == ' ' ? '-' : jst_lower(*p), out);
+    }
+    (void)fputc(')', out);
+}
+
 static void
 print_block(FILE *out, const struct jst_block *block)
 {
     (void)fprintf(out, "\n### %s\n\n%s.\n", block->title, block->doc);
     if (block->base != NULL) {
-        (void)fputs("Takes the keys of [what answers](#what-answers) too.\n", out);
+        (void)fputs("Takes the keys of ", out);
+        print_link(out, block->base->title);
+        (void)fputs(" too.\n", out);
     }
     (void)fputs("\n| key | type | default | meaning |\n|---|---|---|---|\n", out);
     for (size_t i = 0; i < block->keys_n; i++) {

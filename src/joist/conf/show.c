@@ -105,13 +105,30 @@ print_texts(struct show *s, const struct jst_texts *list)
 }
 
 static void
-print_targets(struct show *s, const struct jst_part_target *targets, size_t n)
+print_target(struct show *s, const struct jst_block *block, const struct jst_part_target *target)
+{
+    const char *before = "{ ";
+
+    for (size_t i = 0; i < jst_block_keys_n(block); i++) {
+        const struct jst_key *key = jst_block_key(block, i);
+
+        if (!jst_show_is_idle(block, target, key)) {
+            (void)jst_value_print(s->scratch, s->cap, target, key);
+            (void)fprintf(s->out, "%s%s = %s", before, key->name, s->scratch);
+            before = ", ";
+        }
+    }
+    (void)fputs(" }", s->out);
+}
+
+static void
+print_targets(struct show *s, const struct jst_block *block, const struct jst_part_target *targets,
+              size_t n)
 {
     (void)fputc('[', s->out);
     for (size_t i = 0; i < n; i++) {
-        (void)fputs(i > 0 ? ", { url = " : "{ url = ", s->out);
-        print_string(s, targets[i].url);
-        (void)fprintf(s->out, ", weight = %u }", targets[i].weight);
+        (void)fputs(i > 0 ? ", " : "", s->out);
+        print_target(s, block, &targets[i]);
     }
     (void)fputc(']', s->out);
 }
@@ -152,22 +169,50 @@ is_empty(const void *object, const struct jst_key *key)
     }
 }
 
+/* What is said of TLS to origins without TLS. */
+static bool
+is_idle_tls(const struct jst_block *block, const void *object, const struct jst_key *key)
+{
+    const struct jst_part_target *target = object;
+    const struct jst_part_pool *pool = object;
+    bool https = false;
+
+    if (block->base == NULL || block->base->id != JST_BLOCK_ORIGIN_TLS ||
+        jst_block_find(block->base, jst_slice_z(key->name)) < 0) {
+        return false;
+    }
+    if (block->id == JST_BLOCK_TARGET) {
+        return !jst_part_is_https(target->url);
+    }
+    for (size_t i = 0; i < pool->targets_n; i++) {
+        https = https || jst_part_is_https(pool->targets[i].url);
+    }
+    return !https;
+}
+
 bool
 jst_show_is_idle(const struct jst_block *block, const void *object, const struct jst_key *key)
 {
     const struct jst_part_route *route = object;
     const struct jst_part_pool *pool = object;
+    const struct jst_part_ech *ech = object;
 
     if ((key->flags & JST_KEY_NAME) != 0 || key->type == JST_KEY_LATER || is_empty(object, key)) {
+        return true;
+    }
+    if (is_idle_tls(block, object, key)) {
         return true;
     }
     if (block->id == JST_BLOCK_FILE) {
         return strcmp(key->name, "include") == 0; /* its files are part of what is shown */
     }
+    if (block->id == JST_BLOCK_ECH) {
+        return strcmp(key->name, "keep") == 0 && ech->dir == NULL;
+    }
     if (block->id == JST_BLOCK_ROUTE_POOL) {
         return pool->name != NULL && strcmp(key->name, "name") != 0;
     }
-    if (block->base != NULL) {
+    if (jst_block_is_route(block)) {
         const struct jst_part_handler *h = &route->handler;
 
         return ((key->flags & JST_KEY_FILES) != 0 && h->root == NULL) ||
@@ -198,7 +243,7 @@ show_inline(struct show *s, const struct jst_key *key, const void *object)
         print_pages(s, jst_value_at_const(object, key));
         break;
     case JST_KEY_TABLES:
-        print_targets(s, jst_show_pointer(object, key), jst_show_count(object, key));
+        print_targets(s, key->block, jst_show_pointer(object, key), jst_show_count(object, key));
         break;
     default:
         (void)jst_value_print(s->scratch, s->cap, object, key);

@@ -18,6 +18,20 @@ store(void *object, const struct jst_key *key, uint64_t v)
     return JST_VALUE_OK;
 }
 
+/* A key that is a number or yes or no: no is 0, which nobody may write as a number. */
+static enum jst_value_result
+truth_from_text(void *object, const struct jst_key *key, bool yes)
+{
+    struct jst_key plain = *key;
+
+    plain.truth = NULL;
+    if (yes) {
+        return jst_value_from_text(object, &plain, jst_slice_z(key->truth));
+    }
+    plain.min = 0;
+    return store(object, &plain, 0);
+}
+
 static ptrdiff_t
 find_word(const char *const *words, struct jst_slice text)
 {
@@ -27,6 +41,23 @@ find_word(const char *const *words, struct jst_slice text)
         }
     }
     return -1;
+}
+
+const struct jst_word_later *
+jst_word_find_later(const struct jst_key *key, struct jst_slice text)
+{
+    const struct jst_word_later *w = key->words_later;
+
+    while (w != NULL && w->word != NULL && !jst_slice_eq(jst_slice_z(w->word), text)) {
+        w++;
+    }
+    return w != NULL && w->word != NULL ? w : NULL;
+}
+
+bool
+jst_word_is_known(const struct jst_key *key, struct jst_slice text)
+{
+    return find_word(key->words, text) >= 0;
 }
 
 static enum jst_value_result
@@ -40,7 +71,7 @@ word_from_text(void *object, const struct jst_key *key, struct jst_slice text)
         memcpy(jst_value_at(object, key), &number, sizeof(number));
         return JST_VALUE_OK;
     }
-    return find_word(key->words_later, text) >= 0 ? JST_VALUE_LATER : JST_VALUE_MALFORMED;
+    return jst_word_find_later(key, text) != NULL ? JST_VALUE_LATER : JST_VALUE_MALFORMED;
 }
 
 static enum jst_value_result
@@ -61,6 +92,10 @@ jst_value_from_text(void *object, const struct jst_key *key, struct jst_slice te
 {
     uint64_t v;
 
+    if (key->truth != NULL &&
+        (jst_slice_eq(text, JST_S("true")) || jst_slice_eq(text, JST_S("false")))) {
+        return truth_from_text(object, key, text.n == 4);
+    }
     switch (key->type) {
     case JST_KEY_BOOL:
         if (!jst_slice_eq(text, JST_S("true")) && !jst_slice_eq(text, JST_S("false"))) {
@@ -158,6 +193,9 @@ jst_value_print(char *out, size_t cap, const void *object, const struct jst_key 
     char unit[40];
     const char *text;
 
+    if (key->truth != NULL && jst_value_get(object, key) == 0) {
+        return jst_fmt(out, cap, "false");
+    }
     switch (key->type) {
     case JST_KEY_BOOL:
         return jst_fmt(out, cap, "%s", jst_value_get(object, key) != 0 ? "true" : "false");

@@ -14,7 +14,8 @@ enum jst_value_result {
     JST_VALUE_LATER,     /* a known word that is not there yet */
 };
 
-/** BOOL, UINT, DURATION, SIZE, WORD; TEXT keeps the pointer (`text` is NUL-terminated). */
+/** BOOL, UINT, DURATION, SIZE, WORD; TEXT keeps the pointer (`text` is NUL-terminated). A key with
+ * a `truth` takes "true" and "false" too. */
 enum jst_value_result jst_value_from_text(void *object, const struct jst_key *key,
                                           struct jst_slice text);
 
@@ -22,6 +23,10 @@ enum jst_value_result jst_value_from_text(void *object, const struct jst_key *ke
 enum jst_value_result jst_value_from_number(void *object, const struct jst_key *key, int64_t v);
 
 void jst_value_set_bool(void *object, const struct jst_key *key, bool v);
+
+/** Of WORD, and of TEXTS with words. */
+bool jst_word_is_known(const struct jst_key *key, struct jst_slice text);
+const struct jst_word_later *jst_word_find_later(const struct jst_key *key, struct jst_slice text);
 
 /** BOOL, UINT, DURATION, SIZE, WORD. */
 uint64_t jst_value_get(const void *object, const struct jst_key *key);

@@ -132,6 +132,26 @@ add_number(struct jst_str *line, struct jst_slice name, uint64_t v)
     jst_str_add_u64(line, v);
 }
 
+static void
+add_bool(struct jst_str *line, struct jst_slice name, bool v)
+{
+    add_name(line, name);
+    jst_str_add(line, v ? JST_S("true") : JST_S("false"));
+}
+
+static void
+add_tls(struct jst_str *line, const struct joist_access *a)
+{
+    add_text(line, JST_S("tls_version"), a->tls_version);
+    add_text(line, JST_S("tls_cipher"), a->tls_cipher);
+    add_text(line, JST_S("tls_group"), a->tls_group);
+    add_text(line, JST_S("tls_sni"), a->tls_sni);
+    add_bool(line, JST_S("tls_resumed"), a->tls_resumed);
+    add_bool(line, JST_S("tls_ech"), a->tls_ech);
+    add_bool(line, JST_S("early_data"), a->early_data);
+    add_text(line, JST_S("client_subject"), a->client_subject);
+}
+
 void
 jst_access_json(struct jst_str *line, const struct joist_access *a, struct jst_stamp *stamp)
 {
@@ -161,6 +181,9 @@ jst_access_json(struct jst_str *line, const struct joist_access *a, struct jst_s
     add_text(line, JST_S("proto"), a->proto);
     add_text(line, JST_S("scheme"), a->scheme);
     add_text(line, JST_S("query"), a->query);
+    if (a->tls) {
+        add_tls(line, a);
+    }
     if (a->aborted) {
         jst_str_add(line, JST_S(",\"aborted\":true"));
     }

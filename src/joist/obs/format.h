@@ -21,7 +21,7 @@ struct jst_stamp { /* the date of a second, printed once */
 void jst_access_combined(struct jst_str *line, const struct joist_access *a,
                          struct jst_stamp *stamp);
 
-/** {"time":"2026-11-20T13:00:00.123456Z","host":...} */
+/** {"time":"2026-11-20T13:00:00.123456Z","host":...}; with TLS eight more members say how. */
 void jst_access_json(struct jst_str *line, const struct joist_access *a, struct jst_stamp *stamp);
 
 /** 2026-11-20T13:00:00.123Z warn UPSTREAM_FAILED target=... */

@@ -11,6 +11,10 @@ static const char *const texts[] = {
     "[[sites.routes]]\nroot = \"./www\"\nerror_pages = { 404 = \"/x\" }\n"
     "[[routes]]\nupstream = { targets = [\"unix:/x\"] }\nmatchers = { hosts = [\"c.test\"] }\n"
     "[[sites]]\nrespond = \"${JST_TEST_NOT_SET:default}\"\n",
+    "[ech]\nkeys = [\"a\", \"b\"]\n[[sites]]\nhost = \"a.test\"\nroot = \".\"\nhsts = true\n"
+    "tls = { cert = [\"e\", \"r\"], key = [\"f\", \"s\"] }\n[upstreams.app]\nca = \"ca\"\n"
+    "targets = [\"https://a\", { url = \"h2c://b\" }]\n",
+    "[ech]\ndir = \"tests/no/such/folder\"\n[[sites]]\nroot = \".\"\ntls = { cert = [] }\n",
     "[server]\nthreads = 0\nvai = 1\n[[sites]]\nroot = 3\nproxy = \"nope\"\n[sites.tls]\n",
 };
 

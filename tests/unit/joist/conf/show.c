@@ -27,6 +27,15 @@ static const char *const files[] = {
     "[server]\nthreads = 2\n[upstreams.\"a b\"]\ntargets = [\"http://x\", {url = \"unix:/y\", "
     "weight = 3}]\n[[routes]]\nname = \"n\"\nupstream = \"a b\"\n[routes.matchers]\nhosts = "
     "[\"h\"]\npath_prefix = \"/p\"\n[[routes]]\nupstream = { targets = [\"http://z\"] }\n",
+    "[[listeners]]\nbind = \":443\"\nalpn = [\"http/1.1\"]\n[listeners.tls]\ncert = "
+    "\"c\"\nkey = \"k\"\ngroups = [\"P-256\"]\nclient_auth = { ca = \"a\" }\n"
+    "[[listeners]]\nbind = \":80\"\nredirect_https = 8443\n[ech]\nkeys = \"e\"\n[[sites]]\nhost "
+    "= \"a\"\nroot = \"www\"\nhsts = true\ntls = { cert = [\"e\", \"r\"], key = [\"f\", "
+    "\"s\"] }\n[[sites]]\nroot = \"www\"\ntls = \"off\"\n",
+    "[upstreams.a]\nca = \"ca\"\nhttp1_only = true\ncert = \"c\"\nkey = \"k\"\ntargets = "
+    "[\"https://x\", \"http://y\", { url = \"https://z\", sni = \"s\", http1_only = false, cert = "
+    "\"own\" }]\n[[sites]]\nproxy = \"a\"\nhsts = \"365d\"\n",
+    "[[sites]]\nhost = \"a\"\nroot = \"www\"\ntls = { cert = \"both.pem\" }\n",
     "[log]\naccess = \"off\"\n[[sites]]\nrespond = \"line\\none \\u0001 $${x} é\"\n",
 };
 
@@ -43,6 +52,8 @@ test_round_trip(void **state)
         assert_string_equal(once, twice);
         assert_int_equal(first.conf->engine.routes_n, second.conf->engine.routes_n);
         assert_int_equal(first.conf->engine.pools_n, second.conf->engine.pools_n);
+        assert_int_equal(first.conf->engine.certs_n, second.conf->engine.certs_n);
+        assert_int_equal(first.conf->engine.listeners_n, second.conf->engine.listeners_n);
         free(once);
         free(twice);
         unload(&first);

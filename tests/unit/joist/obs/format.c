@@ -114,6 +114,37 @@ test_json(void **state)
                            "\"user_agent\":\"\\\"\\\\\\u000d\\u000a\\u0000\\ufffd\xc3\xa9\""));
 }
 
+/* What TLS agreed on stands there with TLS alone. */
+static void
+test_json_tls(void **state)
+{
+    struct joist_access a = make_access();
+
+    (void)state;
+    a.tls_version = (struct joist_text)TEXT("TLSv1.3");
+    assert_null(strstr(print(jst_access_json, &a), "tls_"));
+    assert_null(strstr(print(jst_access_json, &a), "early_data"));
+    a.tls = true;
+    a.proto = (struct joist_text)TEXT("HTTP/2.0");
+    a.scheme = (struct joist_text)TEXT("https");
+    a.tls_cipher = (struct joist_text)TEXT("TLS_AES_128_GCM_SHA256");
+    a.tls_group = (struct joist_text)TEXT("X25519MLKEM768");
+    a.tls_sni = (struct joist_text)TEXT("example.com");
+    a.client_subject = (struct joist_text)TEXT("CN=a\\,b,O=\"x\"");
+    a.tls_ech = true;
+    assert_non_null(strstr(print(jst_access_json, &a),
+                           "\"proto\":\"HTTP/2.0\",\"scheme\":\"https\",\"query\":\"y=1\","
+                           "\"tls_version\":\"TLSv1.3\",\"tls_cipher\":\"TLS_AES_128_GCM_SHA256\","
+                           "\"tls_group\":\"X25519MLKEM768\",\"tls_sni\":\"example.com\","
+                           "\"tls_resumed\":false,\"tls_ech\":true,\"early_data\":false,"
+                           "\"client_subject\":\"CN=a\\\\,b,O=\\\"x\\\"\"}\n"));
+    a.tls_resumed = a.early_data = true;
+    assert_non_null(strstr(print(jst_access_json, &a), "\"tls_resumed\":true,"));
+    assert_non_null(strstr(print(jst_access_json, &a), "\"early_data\":true,"));
+    assert_non_null(strstr(print(jst_access_combined, &a), "\"GET /x?y=1 HTTP/2.0\" 200 12 "
+                                                           "\"http://r/\" \"curl/8\"\n"));
+}
+
 static void
 test_seconds_change(void **state)
 {
@@ -143,9 +174,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_combined),
-        cmocka_unit_test(test_combined_escapes),
-        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_combined),       cmocka_unit_test(test_combined_escapes),
+        cmocka_unit_test(test_json),           cmocka_unit_test(test_json_tls),
         cmocka_unit_test(test_seconds_change),
     };
 
