@@ -31,6 +31,9 @@ bool jst_report_conf(struct jst_report *r, const struct joist_conf *conf);
 /** The part of it about TLS. */
 bool jst_report_tls(struct jst_report *r, const struct joist_conf *conf);
 
+/** Hosts that two certificates of one key type are for; reads those files. */
+void jst_report_cert_names(struct jst_report *r, const struct joist_conf *conf);
+
 /** Files of TLS to origins (authorities, our own certificate): read once and let go. What is less
  *  than `from` is not told. */
 void jst_report_target_files(struct jst_report *r, const struct joist_conf *conf,

@@ -4,6 +4,8 @@
 #include "sys/addr.h"
 #include "upstream/upstream.h"
 
+#include <joist/cert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -38,10 +40,12 @@ check_cert(struct jst_report *r, const struct joist_cert_conf *c)
     }
 }
 
-/* A name of a certificate, to find those that stand twice. */
+/* ---- names that stand twice ---- */
+
 struct cert_name {
     const char *host;
     const struct joist_cert_conf *cert;
+    char kind[3]; /* of its key: "EC", "RS", "Ed"; empty: not read yet, "?": not readable */
 };
 
 static int
@@ -54,36 +58,76 @@ compare_cert_names(const void *a, const void *b)
     return order != 0 ? order : (x->cert > y->cert) - (x->cert < y->cert);
 }
 
-/* The same file for the same name has the same type of key. Different files are compared where they
- * are read. */
 static void
-check_cert_names(struct jst_report *r, const struct joist_conf *conf)
+read_kind(struct cert_name *n)
+{
+    struct joist_cert_info info;
+
+    if (n->kind[0] == '\0') {
+        int rc =
+            joist_cert_read(&info, n->cert->cert, NULL); /* its loading reports what is wrong */
+
+        (void)snprintf(n->kind, sizeof(n->kind), "%.2s", rc == JOIST_OK ? info.key_type : "?");
+    }
+}
+
+/* Is there another one before it, for the same host and of the same kind? */
+static const struct cert_name *
+find_rival(struct cert_name *v, size_t i)
+{
+    for (size_t j = i; j > 0 && strcasecmp(v[j - 1].host, v[i].host) == 0; j--) {
+        if (v[j - 1].cert == v[i].cert) {
+            continue; /* one site that names its host twice */
+        }
+        read_kind(&v[i]);
+        read_kind(&v[j - 1]);
+        if (v[i].kind[0] != '?' && strcmp(v[i].kind, v[j - 1].kind) == 0) {
+            return &v[j - 1];
+        }
+    }
+    return NULL;
+}
+
+static struct cert_name *
+list_names(size_t *n, const struct joist_conf *conf)
 {
     struct cert_name *v;
-    size_t n = 0;
 
+    *n = 0;
     for (size_t i = 0; i < conf->certs_n; i++) {
-        n += conf->certs[i].hosts_n;
+        *n += conf->certs[i].hosts_n;
     }
-    v = malloc((n + 1) * sizeof(*v));
+    v = calloc(*n + 1, sizeof(*v));
+    *n = 0;
+    for (size_t i = 0; v != NULL && i < conf->certs_n; i++) {
+        for (size_t h = 0; h < conf->certs[i].hosts_n; h++) {
+            v[(*n)++] =
+                (struct cert_name){.host = conf->certs[i].hosts[h], .cert = &conf->certs[i]};
+        }
+    }
+    return v;
+}
+
+void
+jst_report_cert_names(struct jst_report *r, const struct joist_conf *conf)
+{
+    size_t n;
+    struct cert_name *v = list_names(&n, conf);
+
     if (v == NULL) {
         jst_report_at(r, JOIST_LOG_ERROR, JOIST_E_NOMEM, NULL, "out of memory");
         return;
     }
-    n = 0;
-    for (size_t i = 0; i < conf->certs_n; i++) {
-        for (size_t h = 0; h < conf->certs[i].hosts_n; h++) {
-            v[n++] = (struct cert_name){conf->certs[i].hosts[h], &conf->certs[i]};
-        }
-    }
     qsort(v, n, sizeof(*v), compare_cert_names);
     for (size_t i = 1; i < n; i++) {
-        if (strcasecmp(v[i - 1].host, v[i].host) == 0 && v[i - 1].cert != v[i].cert &&
-            !is_empty(v[i].cert->cert) && !is_empty(v[i - 1].cert->cert) &&
-            strcmp(v[i - 1].cert->cert, v[i].cert->cert) == 0) {
+        const struct cert_name *rival = find_rival(v, i);
+
+        if (rival != NULL) {
             WRONG(r, &v[i].cert->cert_pos,
-                  "host '%s' has the certificate '%s' twice: for '%s' and for '%s'", v[i].host,
-                  v[i].cert->cert, name_of(v[i - 1].cert), name_of(v[i].cert));
+                  "host '%s' has two certificates of one key type: '%s' (site '%s') and '%s' (site "
+                  "'%s')",
+                  v[i].host, rival->cert->cert, name_of(rival->cert), v[i].cert->cert,
+                  name_of(v[i].cert));
         }
     }
     free(v);
@@ -270,7 +314,6 @@ jst_report_tls(struct jst_report *r, const struct joist_conf *conf)
     for (size_t i = 0; i < conf->certs_n; i++) {
         check_cert(r, &conf->certs[i]);
     }
-    check_cert_names(r, conf);
     check_ech(r, conf, has_tls);
     for (size_t i = 0; i < conf->pools_n; i++) {
         for (size_t j = 0; j < conf->pools[i].targets_n; j++) {

@@ -35,6 +35,7 @@ check_and_load(struct jst_fronts **out, const struct joist_conf *conf,
 
     if (jst_report_conf(r, conf)) {
         (void)jst_fronts_create(&fronts, conf, tickets, r); /* what fails is counted in r */
+        jst_report_cert_names(r, conf);
         jst_report_target_files(r, conf, from);
     }
     if (r->errors == 0) {

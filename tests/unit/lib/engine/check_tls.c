@@ -64,6 +64,13 @@ same_twice(void)
 }
 
 static void
+same_key_type(void)
+{
+    secure_cert(&t, &s, "a.test", keys_make(&t.keys, "a.test", NULL));
+    t.certs[1].cert_pos = (struct joist_pos){"joist.toml", 9, 9};
+}
+
+static void
 unknown_group(void)
 {
     groups[0] = "X25519:P-256";
@@ -165,7 +172,8 @@ static const struct {
     {no_certificate, "2:2 TLS needs a certificate"},
     {no_file, "3:3 site 'a.test': a certificate needs a file"},
     {host_with_port, "3:3 site 'a.test:443': host 'a.test:443'"},
-    {same_twice, "9:9 host 'A.test' has the certificate"},
+    {same_twice, "9:9 host 'A.test' has two certificates of one key type"},
+    {same_key_type, "9:9 host 'a.test' has two certificates of one key type"},
     {unknown_group, "2:2 'X25519:P-256' is no key exchange"},
     {group_twice, "2:2 key exchange 'x25519mlkem768' is there twice"},
     {no_client_ca, "2:2 client certificates need client_ca"},
@@ -234,6 +242,18 @@ test_all_files_come_at_once(void **state)
     secure_fini(&t);
 }
 
+/* Each client gets the one that it can verify. */
+static void
+test_two_key_types_for_one_host(void **state)
+{
+    (void)state;
+    begin();
+    secure_cert(&t, &s, "a.test", keys_make_rsa(&t.keys, "a.test"));
+    assert_int_equal(joist_conf_check(&s.conf, reports_take, &s.reports), 0);
+    assert_int_equal(s.reports.errors, 0);
+    secure_fini(&t);
+}
+
 /* Harmless, but hardly meant. */
 static void
 test_warnings(void **state)
@@ -254,8 +274,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_is_wrong), cmocka_unit_test(test_each_is_found),
-        cmocka_unit_test(test_all_come_at_once), cmocka_unit_test(test_all_files_come_at_once),
+        cmocka_unit_test(test_nothing_is_wrong),
+        cmocka_unit_test(test_each_is_found),
+        cmocka_unit_test(test_all_come_at_once),
+        cmocka_unit_test(test_all_files_come_at_once),
+        cmocka_unit_test(test_two_key_types_for_one_host),
         cmocka_unit_test(test_warnings),
     };
 

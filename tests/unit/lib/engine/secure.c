@@ -75,13 +75,14 @@ write_pem(const char *path, X509 *cert, EVP_PKEY *key)
     (void)fclose(f);
 }
 
-unsigned
-keys_make_client(struct keys *k, const char *subject)
+/* Takes the key. */
+static unsigned
+make_by_hand(struct keys *k, EVP_PKEY *key, const char *subject, const char *usage,
+             const char *names)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *cert = X509_new();
-    unsigned i = next(k);
     X509_NAME *name = X509_NAME_new();
+    unsigned i = next(k);
 
     assert_non_null(key);
     assert_non_null(cert);
@@ -95,7 +96,10 @@ keys_make_client(struct keys *k, const char *subject)
     X509_set_issuer_name(cert, name);
     X509_set_pubkey(cert, key);
     add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
-    add_extension(cert, NID_ext_key_usage, "clientAuth");
+    add_extension(cert, NID_ext_key_usage, usage);
+    if (names != NULL) {
+        add_extension(cert, NID_subject_alt_name, names);
+    }
     assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
     write_pem(k->cert[i], cert, NULL);
     write_pem(k->key[i], NULL, key);
@@ -103,6 +107,21 @@ keys_make_client(struct keys *k, const char *subject)
     X509_free(cert);
     EVP_PKEY_free(key);
     return i;
+}
+
+unsigned
+keys_make_client(struct keys *k, const char *subject)
+{
+    return make_by_hand(k, EVP_EC_gen("P-256"), subject, "clientAuth", NULL);
+}
+
+unsigned
+keys_make_rsa(struct keys *k, const char *name)
+{
+    char names[128];
+
+    (void)snprintf(names, sizeof(names), "DNS:%s", name);
+    return make_by_hand(k, EVP_RSA_gen(2048), name, "serverAuth", names);
 }
 
 unsigned

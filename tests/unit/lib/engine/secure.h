@@ -27,6 +27,9 @@ unsigned keys_make(struct keys *k, const char *name, const char *other);
  * authority. */
 unsigned keys_make_client(struct keys *k, const char *subject);
 
+/* And one with an RSA key, for a server of that name. */
+unsigned keys_make_rsa(struct keys *k, const char *name);
+
 /* A file with that text. */
 unsigned keys_make_text(struct keys *k, const char *text);
 
