@@ -45,7 +45,7 @@ struct jst_call {
     bool got_bytes;  /* something of a response came */
     bool connected;
     bool unprocessed; /* the origin said that it did nothing with it (h2: GOAWAY, REFUSED_STREAM) */
-    const char *detail; /* what was wrong with the response; static, for logs; or NULL */
+    const char *detail;         /* what was wrong with the response; static, for logs; or NULL */
     struct jst_slice tls_error; /* JOIST_E_CERT, JOIST_E_TLS: in words; in the caller's arena, which
                                    `arena` is */
     struct jst_arena *arena;    /* set by the caller: the stream's */
@@ -71,8 +71,8 @@ struct jst_client_ops {
     /** Begin a call. Never fails here: an error comes as on_response->abort(), posted. What of the
      *  body's end is known (call->ended) goes out with it; bytes come later. */
     void (*start)(struct jst_client *c, struct jst_call *call);
-    /** Close when idle now (then on_gone comes before this returns), or as soon as the current calls
-     *  end; takes no new ones. */
+    /** Close when idle now (then on_gone comes before this returns), or as soon as the current
+     * calls end; takes no new ones. */
     void (*retire)(struct jst_client *c);
     /** Close now; calls under way are aborted with `why`. on_gone comes before this returns. */
     void (*cut)(struct jst_client *c, int why);
@@ -110,7 +110,7 @@ struct jst_client {
     /* the pool's */
     bool pool_idle;
     uint8_t lane;
-    uint32_t addr;  /* a dial's: which address, and the how manieth of them it tries */
+    uint32_t addr; /* a dial's: which address, and the how manieth of them it tries */
     uint32_t tries;
     struct jst_list pool_link;
 };
@@ -128,9 +128,9 @@ struct jst_client_to {
     uint64_t keepalive_ms;            /* idle for so long: it closes */
 };
 
-/** Opens connections: the engine plugs proto/dial.h into upstream/. With plain HTTP/1.1 one call may
- *  be started at once; that the connect fails is that call's error. Else it is a dial, which takes
- *  no call: on_opened or on_gone comes. Returns 0, or what hindered even the attempt:
+/** Opens connections: the engine plugs proto/dial.h into upstream/. With plain HTTP/1.1 one call
+ * may be started at once; that the connect fails is that call's error. Else it is a dial, which
+ * takes no call: on_opened or on_gone comes. Returns 0, or what hindered even the attempt:
  *  JOIST_E_NOMEM, NOFILE, REFUSED, UNREACH. */
 typedef int jst_client_open_f(struct jst_client **out, struct jst_local *local,
                               const struct jst_client_to *to, const struct jst_client_events *ev,

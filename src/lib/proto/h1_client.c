@@ -280,24 +280,19 @@ static const struct jst_conn_events conn_events = {
     .on_closed = on_closed,
 };
 
-int
-jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struct jst_client_to *to,
-                   const struct jst_client_events *ev, void *ev_ctx)
+/* Memory and clock, with no connection yet. */
+static struct jst_h1_client *
+make_client(struct jst_loop *l, uint64_t keepalive_ms, const struct jst_client_events *ev,
+            void *ev_ctx)
 {
     struct jst_h1_client *c = calloc(1, sizeof(*c));
-    struct jst_loop *l = local->loop;
-    int rc = JOIST_E_NOMEM;
 
     if (c == NULL) {
-        return rc;
+        return NULL;
     }
-    rc = jst_timer_init(l, &c->timer, on_timer);
-    if (rc < 0) {
-        goto fail;
-    }
-    rc = jst_conn_connect(&c->conn, l, to->addr, &conn_events);
-    if (rc < 0) {
-        goto fail;
+    if (jst_timer_init(l, &c->timer, on_timer) < 0) {
+        free(c);
+        return NULL;
     }
     c->magic = JST_H1C_MAGIC;
     c->base.ops = &client_ops;
@@ -306,13 +301,57 @@ jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struc
     c->base.calls_max = 1;
     jst_list_init(&c->base.pool_link);
     c->task.run = run_task;
-    c->keepalive_ms = to->keepalive_ms;
+    c->keepalive_ms = keepalive_ms;
     c->phase = H1C_IDLE;
-    jst_timer_set(l, &c->timer, to->connect_ms > 0 ? jst_loop_now_ms(l) + to->connect_ms : JST_NEVER);
-    *out = &c->base;
-    return JOIST_OK;
-fail:
+    return c;
+}
+
+static void
+free_client(struct jst_loop *l, struct jst_h1_client *c)
+{
     jst_timer_fini(l, &c->timer);
     free(c);
-    return rc;
+}
+
+int
+jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struct jst_client_to *to,
+                   const struct jst_client_events *ev, void *ev_ctx)
+{
+    struct jst_loop *l = local->loop;
+    struct jst_h1_client *c = make_client(l, to->keepalive_ms, ev, ev_ctx);
+    int rc;
+
+    if (c == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    rc = jst_conn_connect(&c->conn, l, to->addr, &conn_events);
+    if (rc < 0) {
+        free_client(l, c);
+        return rc;
+    }
+    jst_timer_set(l, &c->timer,
+                  to->connect_ms > 0 ? jst_loop_now_ms(l) + to->connect_ms : JST_NEVER);
+    *out = &c->base;
+    return JOIST_OK;
+}
+
+int
+jst_h1_client_adopt(struct jst_client **out, struct jst_local *local, struct jst_conn *conn,
+                    uint64_t keepalive_ms, const struct jst_client_events *ev, void *ev_ctx)
+{
+    struct jst_h1_client *c = make_client(local->loop, keepalive_ms, ev, ev_ctx);
+    int rc;
+
+    if (c == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    rc = jst_conn_move(&c->conn, conn, &conn_events);
+    if (rc < 0) {
+        free_client(local->loop, c);
+        return rc;
+    }
+    c->connected = true;
+    jst_h1c_touch(c);
+    *out = &c->base;
+    return JOIST_OK;
 }

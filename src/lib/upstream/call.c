@@ -66,9 +66,8 @@ run_failure(struct jst_task *t)
     jst_sink_abort(call->on_response, call->why);
 }
 
-/* Callers of a start are never called back from within. */
-static void
-fail_later(struct jst_call *call, int why)
+void
+jst_call_fail_later(struct jst_call *call, int why)
 {
     call->client = NULL;
     call->request.ops = &failing_request;
@@ -78,13 +77,7 @@ fail_later(struct jst_call *call, int why)
     jst_loop_post(loop_of(call), &call->task);
 }
 
-/* ---- starting ---- */
-
-static const struct jst_addrs *
-addrs_of(const struct jst_call *call)
-{
-    return jst_target_addrs(&call->upool->pool->v[call->target]);
-}
+/* ---- addresses ---- */
 
 static bool
 is_address_error(int why)
@@ -92,29 +85,53 @@ is_address_error(int why)
     return why == JOIST_E_REFUSED || why == JOIST_E_UNREACH || why == JOIST_E_NOTFOUND;
 }
 
-/* Another address of the same name, if one is left to try. Calls that failed at the same time shall
- * not push each other past the one that works. */
-static bool
-try_next_address(struct jst_live *live, struct jst_call *call, int why)
+/* Calls that failed at the same time shall not push each other past the one that works. */
+bool
+jst_call_next_address(struct jst_live *live, uint32_t *addr, uint32_t *tries, uint32_t n, int why)
 {
-    uint32_t n = addrs_of(call)->n;
-
-    if (!is_address_error(why) || call->tries + 1 >= n) {
+    if (!is_address_error(why) || *tries + 1 >= n) {
         return false;
     }
-    if (live->addr_at == call->addr) {
-        live->addr_at = (call->addr + 1) % n;
+    if (live->addr_at == *addr) {
+        live->addr_at = (*addr + 1) % n;
     }
-    call->addr = (call->addr + 1) % n;
-    call->tries++;
+    *addr = (*addr + 1) % n;
+    ++*tries;
     return true;
 }
 
+static bool
+try_next_address(struct jst_live *live, struct jst_call *call, int why)
+{
+    return jst_call_next_address(live, &call->addr, &call->tries,
+                                 jst_target_addrs(jst_call_target(call))->n, why);
+}
+
+/* ---- starting ---- */
+
+void
+jst_call_start(struct jst_live *live, struct jst_client *c, struct jst_call *call)
+{
+    struct jst_local *local = live->u->local;
+
+    call->h2 = c->h2;
+    call->unprocessed = false;
+    if (c->h2) {
+        JST_STAT_ADD(local, upstream_h2, 1);
+    }
+    c->ops->start(c, call);
+    if (call->reused) {
+        JST_STAT_ADD(local, upstream_reuses, 1);
+    }
+    jst_live_started(live, c);
+}
+
+/* Plain HTTP/1.1: the call goes out on the connection that is opened for it. */
 static void
 connect_and_start(struct jst_live *live, struct jst_call *call)
 {
     struct jst_upstreams *u = live->u;
-    const struct jst_addrs *addrs = addrs_of(call);
+    const struct jst_addrs *addrs = jst_target_addrs(jst_call_target(call));
     struct jst_client_to to = {.connect_ms = call->timeouts->upstream_connect_ms,
                                .keepalive_ms = live->keepalive_ms};
     struct jst_client *c = NULL;
@@ -125,13 +142,13 @@ connect_and_start(struct jst_live *live, struct jst_call *call)
         rc = u->open(&c, u->local, &to, &jst_live_events, live);
     } while (rc < 0 && try_next_address(live, call, rc));
     if (rc < 0) {
-        fail_later(call, rc);
+        jst_call_fail_later(call, rc);
         return;
     }
+    JST_ASSERT(!c->dial);
     JST_STAT_ADD(u->local, upstream_connects, 1);
-    c->pool_idle = false;
     jst_list_insert(&live->busy, &c->pool_link);
-    c->ops->start(c, call);
+    jst_call_start(live, c, call);
 }
 
 /* Begin with the address that worked last. */
@@ -139,7 +156,7 @@ static void
 connect_anew(struct jst_live *live, struct jst_call *call)
 {
     call->tries = 0;
-    call->addr = live->addr_at % addrs_of(call)->n;
+    call->addr = live->addr_at % jst_target_addrs(jst_call_target(call))->n;
     connect_and_start(live, call);
 }
 
@@ -161,26 +178,104 @@ is_idempotent(enum jst_method m)
 }
 
 bool
+jst_call_needs_probe(const struct jst_call *call)
+{
+    return call->retries > 0 || !is_idempotent(call->req->method);
+}
+
+/* A connection that is there, or a new one. */
+static void
+place(struct jst_live *live, struct jst_call *call)
+{
+    struct jst_client *c = NULL;
+
+    if (live->lanes[call->lane].waiting_n == 0) { /* else it would overtake */
+        c = jst_live_take(live, call->lane, jst_call_needs_probe(call));
+    }
+    if (c != NULL) {
+        jst_call_start(live, c, call);
+    } else if (live->direct) {
+        connect_anew(live, call);
+    } else {
+        jst_wait_add(live, call);
+    }
+}
+
+/* ---- starting again ---- */
+
+/* Its HTTP/2 takes no extended CONNECT: the upgrade needs HTTP/1.1, now and from now on. */
+static bool
+wants_http1(const struct jst_call *call, int why)
+{
+    return why == JOIST_E_UNSUPPORTED && call->upgrade && call->lane == JST_LANE_ANY && call->h2 &&
+           jst_call_target(call)->tls_h1 != NULL;
+}
+
+/* Did the origin surely do nothing with it? */
+static bool
+was_untouched(const struct jst_call *call, int why)
+{
+    if (call->got_bytes || call->sent_body) {
+        return false;
+    }
+    if (call->unprocessed) { /* RFC 9113 8.7: may be sent again, whatever the method */
+        return true;
+    }
+    /* RFC 9112 9.3.1: the origin closed it while our request was on its way. */
+    return call->reused && is_idempotent(call->req->method) &&
+           (why == JOIST_E_CLOSED || why == JOIST_E_RESET || why == JOIST_E_IO);
+}
+
+bool
 jst_call_restart(struct jst_live *live, struct jst_call *call, int why)
 {
     if (live->u->closing || live->refs == 0) {
         return false;
     }
     if (!call->connected) {
-        if (!try_next_address(live, call, why)) {
+        if (!live->direct || !try_next_address(live, call, why)) {
             return false;
         }
         connect_and_start(live, call);
         return true;
     }
-    /* RFC 9112 9.3.1: the origin closed it while our request was on its way. */
-    if (!call->reused || call->got_bytes || call->sent_body || !is_idempotent(call->req->method) ||
-        (why != JOIST_E_CLOSED && why != JOIST_E_RESET && why != JOIST_E_IO)) {
+    if (wants_http1(call, why)) {
+        live->upgrade_h1 = true;
+        call->lane = JST_LANE_UPGRADE;
+        place(live, call);
+        return true;
+    }
+    if (call->retries >= JST_UPSTREAM_RETRIES_MAX || !was_untouched(call, why)) {
         return false;
     }
+    call->retries++;
     JST_STAT_ADD(live->u->local, upstream_retries, 1);
-    connect_anew(live, call);
+    if (live->direct) {
+        connect_anew(live, call);
+    } else {
+        place(live, call);
+    }
     return true;
+}
+
+/* ---- the first start ---- */
+
+static void
+init_call(struct jst_upool *p, struct jst_call *call)
+{
+    call->upool = p;
+    call->client = NULL;
+    call->credit = 0;
+    call->asked_body = call->sent_body = call->ended = false;
+    call->reused = call->got_bytes = call->connected = call->unprocessed = false;
+    call->h2 = call->held_end = false;
+    call->retries = 0;
+    call->lane = JST_LANE_ANY;
+    call->held = (struct jst_chain){0};
+    call->held_trailers = NULL;
+    call->detail = NULL;
+    call->tls_error = JST_SLICE_NONE;
+    jst_list_init(&call->wait_link);
 }
 
 void
@@ -188,16 +283,11 @@ jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *
 {
     int i = jst_upool_pick(p);
     struct jst_live *live;
-    struct jst_client *c;
 
-    call->upool = p;
-    call->credit = 0;
-    call->asked_body = call->sent_body = call->ended = false;
-    call->reused = call->got_bytes = call->connected = false;
-    call->detail = NULL;
+    init_call(p, call);
     *target = p->pool->v[i >= 0 ? i : 0].name; /* one of those that were in vain, for the log */
     if (i < 0 || p->u->closing) {
-        fail_later(call, JOIST_E_UNAVAILABLE);
+        jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
         return;
     }
     call->target = (uint32_t)i;
@@ -205,11 +295,8 @@ jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *
         call->host = p->pool->v[i].host.n > 0 ? *target : JST_S("localhost");
     }
     live = p->v[i].live;
-    c = jst_live_take_idle(live, !is_idempotent(call->req->method));
-    if (c == NULL) {
-        connect_anew(live, call);
-        return;
+    if (call->upgrade && live->upgrade_h1) {
+        call->lane = JST_LANE_UPGRADE;
     }
-    JST_STAT_ADD(p->u->local, upstream_reuses, 1);
-    c->ops->start(c, call);
+    place(live, call);
 }

@@ -42,34 +42,47 @@ grow_buckets(struct jst_upstreams *u)
     return JOIST_OK;
 }
 
+/* Where a piece of one key is in its copy. */
+static struct jst_slice
+same_piece(const char *copy, const char *key, struct jst_slice piece)
+{
+    return piece.n > 0 ? jst_slice(copy + (piece.p - key), piece.n) : JST_SLICE_NONE;
+}
+
 static struct jst_live *
-make_live(struct jst_upstreams *u, struct jst_slice key, uint64_t hash)
+make_live(struct jst_upstreams *u, const struct jst_target *t, uint64_t hash)
 {
     struct jst_live *live = calloc(1, sizeof(*live));
 
-    JST_ASSERT(key.n > 0);
     if (live == NULL) {
         return NULL;
     }
-    live->key = malloc(key.n + 1);
-    if (live->key == NULL) {
+    live->u = u;
+    live->key = strdup(t->key);
+    if (live->key == NULL || jst_wait_init(live) < 0) {
+        free(live->key);
         free(live);
         return NULL;
     }
-    memcpy(live->key, key.p, key.n);
-    live->key[key.n] = '\0';
     live->magic = JST_LIVE_MAGIC;
     live->hash = hash;
-    live->u = u;
+    live->name = same_piece(live->key, t->key, t->name);
+    live->tls_name = same_piece(live->key, t->key, t->tls_name);
+    live->direct = t->tls == NULL && !t->h2c;
+    live->lanes[JST_LANE_ANY].proto = t->h2c                         ? JST_LANE_H2
+                                      : t->tls != NULL && !t->tls_h1 ? JST_LANE_H1
+                                                                     : JST_LANE_UNKNOWN;
+    live->lanes[JST_LANE_UPGRADE].proto = JST_LANE_H1;
     jst_list_init(&live->idle);
+    jst_list_init(&live->room);
     jst_list_init(&live->busy);
     return live;
 }
 
 static struct jst_live *
-acquire_live(struct jst_upstreams *u, const char *key_z)
+acquire_live(struct jst_upstreams *u, const struct jst_target *t)
 {
-    struct jst_slice key = jst_slice_z(key_z);
+    struct jst_slice key = jst_slice_z(t->key);
     uint64_t hash = jst_hash(key, 0);
     struct jst_live **at;
 
@@ -78,7 +91,7 @@ acquire_live(struct jst_upstreams *u, const char *key_z)
     }
     at = find_place(u, key, hash);
     if (*at == NULL) {
-        *at = make_live(u, key, hash);
+        *at = make_live(u, t, hash);
         if (*at == NULL) {
             return NULL;
         }
@@ -86,33 +99,6 @@ acquire_live(struct jst_upstreams *u, const char *key_z)
     }
     (*at)->refs++;
     return *at;
-}
-
-static struct jst_client *
-client_at(struct jst_list *node)
-{
-    return JST_CONTAINER(node, struct jst_client, pool_link);
-}
-
-static void
-close_idle(struct jst_live *live)
-{
-    JST_LIST_FOREACH (node, &live->idle) {
-        struct jst_client *c = client_at(node);
-
-        c->ops->retire(c);
-    }
-}
-
-static void
-cut_busy(struct jst_live *live, int why)
-{
-    /* Cutting one may end others: always the first. */
-    while (!jst_list_is_empty(&live->busy)) {
-        struct jst_client *c = client_at(live->busy.next);
-
-        c->ops->cut(c, why);
-    }
 }
 
 static void
@@ -128,94 +114,14 @@ release_live(struct jst_live *live)
     JST_ASSERT(*at == live);
     *at = live->next;
     u->lives_n--;
-    close_idle(live);
-    cut_busy(live, JOIST_E_CANCELED); /* only what flushes the rest of a tunnel can be left */
+    jst_live_close_idle(live, 0);
+    /* Only dials that nobody waits for, and what flushes the rest of a tunnel, can be left. */
+    while (jst_live_cut_one(live, JOIST_E_CANCELED)) {
+    }
+    jst_wait_fini(live);
     live->magic = 0;
     free(live->key);
     free(live);
-}
-
-/* ---- what clients tell ---- */
-
-static struct jst_live *
-live_of(void *ctx)
-{
-    struct jst_live *live = ctx;
-
-    JST_ASSERT_HOT(live->magic == JST_LIVE_MAGIC);
-    return live;
-}
-
-static void
-set_idle(struct jst_live *live, struct jst_client *c, bool idle)
-{
-    if (c->pool_idle == idle) {
-        return;
-    }
-    c->pool_idle = idle;
-    if (idle) {
-        live->idle_n++;
-        JST_STAT_ADD(live->u->local, upstream_idle, 1);
-    } else {
-        live->idle_n--;
-        JST_STAT_SUB(live->u->local, upstream_idle, 1);
-    }
-}
-
-static void
-on_idle(struct jst_client *c, void *ctx)
-{
-    struct jst_live *live = live_of(ctx);
-
-    JST_ASSERT_HOT(!c->pool_idle);
-    jst_list_remove(&c->pool_link);
-    jst_list_insert(live->idle.next, &c->pool_link); /* before the first */
-    set_idle(live, c, true);
-    if (live->u->closing) {
-        c->ops->retire(c);
-    } else if (live->idle_n > live->idle_max) {
-        struct jst_client *oldest = client_at(live->idle.prev);
-
-        oldest->ops->retire(oldest);
-    }
-}
-
-static void
-on_gone(struct jst_client *c, void *ctx, int why)
-{
-    (void)why;
-    set_idle(live_of(ctx), c, false);
-    jst_list_remove(&c->pool_link);
-}
-
-static bool
-on_lost(void *ctx, struct jst_call *call, int why)
-{
-    return jst_call_restart(live_of(ctx), call, why);
-}
-
-const struct jst_client_events jst_live_events = {
-    .on_idle = on_idle,
-    .on_gone = on_gone,
-    .on_lost = on_lost,
-};
-
-struct jst_client *
-jst_live_take_idle(struct jst_live *live, bool probe)
-{
-    while (!jst_list_is_empty(&live->idle)) {
-        struct jst_client *c = client_at(live->idle.next);
-
-        if (probe && !c->ops->probe(c)) {
-            c->ops->retire(c); /* leaves the list */
-            continue;
-        }
-        set_idle(live, c, false);
-        jst_list_remove(&c->pool_link);
-        jst_list_insert(&live->busy, &c->pool_link);
-        return c;
-    }
-    return NULL;
 }
 
 /* ---- life ---- */
@@ -250,30 +156,29 @@ jst_upstreams_close_idle(struct jst_upstreams *u)
 {
     for (uint32_t i = 0; i < u->buckets_n; i++) {
         for (struct jst_live *live = u->buckets[i]; live != NULL; live = live->next) {
-            close_idle(live);
+            jst_live_close_idle(live, 0);
         }
     }
 }
 
-/* The first that has something to cut; cutting may release pools, and so change the table. */
-static struct jst_live *
-find_busy(const struct jst_upstreams *u)
+/* Cut the first that is there; cutting may release pools, and so change the table. */
+static bool
+cut_first(const struct jst_upstreams *u)
 {
     for (uint32_t i = 0; i < u->buckets_n; i++) {
         for (struct jst_live *live = u->buckets[i]; live != NULL; live = live->next) {
-            if (!jst_list_is_empty(&live->busy)) {
-                return live;
+            if (jst_live_cut_one(live, JOIST_E_CANCELED)) {
+                return true;
             }
         }
     }
-    return NULL;
+    return false;
 }
 
 void
 jst_upstreams_destroy(struct jst_upstreams **take)
 {
     struct jst_upstreams *u = *take;
-    struct jst_live *live;
 
     *take = NULL;
     if (u == NULL) {
@@ -281,10 +186,12 @@ jst_upstreams_destroy(struct jst_upstreams **take)
     }
     u->closing = true;
     jst_upstreams_close_idle(u);
-    while ((live = find_busy(u)) != NULL) {
-        struct jst_client *c = client_at(live->busy.next);
-
-        c->ops->cut(c, JOIST_E_CANCELED);
+    while (cut_first(u)) {
+    }
+    for (uint32_t i = 0; i < u->buckets_n; i++) {
+        for (struct jst_live *live = u->buckets[i]; live != NULL; live = live->next) {
+            jst_wait_fail_all(live, JOIST_E_CANCELED);
+        }
     }
     unref(u);
 }
@@ -302,7 +209,7 @@ jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, const struct 
     p->pool = pool;
     u->refs++;
     for (uint32_t i = 0; i < pool->n; i++) {
-        struct jst_live *live = acquire_live(u, pool->v[i].key);
+        struct jst_live *live = acquire_live(u, &pool->v[i]);
 
         if (live == NULL) {
             jst_upool_release(&p);

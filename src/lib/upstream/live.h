@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /*
- * The living side of pools on one reactor: targets by identity, their idle connections, the
- * pointers of the strategies. Inside upstream/ only.
+ * The living side of pools on one reactor: targets by identity, their connections, the calls that
+ * wait for one, the pointers of the strategies. Inside upstream/ only.
  *
+ * Flow:    call.c places a call: a client with room (clients.c), or it waits (wait.c) for a dial
+ * that is under way, for one that is begun for it, or for room. What clients tell ends in a posted
+ * pump, which serves who waits, in order. Plain HTTP/1.1 needs no dial: a call is started on its
+ * connection at once. Lanes:   0: as configured (ALPN offers h2 and HTTP/1.1); 1: HTTP/1.1 alone,
+ * for upgrades that an h2 origin does not take. Each has its own TLS session, dials and queue.
  * Owner:   jst_upstreams owns the live targets; each upool holds a count on its own. The struct
  *          itself stays until the last upool has let go.
  * Threads: the reactor's.
@@ -12,19 +17,44 @@
 
 #define JST_LIVE_MAGIC 0x6c697665u /* "live" */
 
+enum jst_lane_proto {
+    JST_LANE_UNKNOWN, /* ALPN will tell: one dial for all who wait */
+    JST_LANE_H1,      /* each call needs a connection of its own */
+    JST_LANE_H2,
+};
+
+enum { JST_LANE_ANY, JST_LANE_UPGRADE, JST_LANES_ };
+
+struct jst_lane {
+    struct jst_list waiting;         /* calls, in order */
+    struct jst_tls_session *session; /* owned; what resumes the next connection */
+    uint32_t waiting_n;
+    uint32_t dials_n;
+    uint8_t proto; /* enum jst_lane_proto: what the last connection spoke */
+};
+
 struct jst_live {
     struct jst_live *next;   /* in its bucket */
     char *key;               /* owned */
     struct jst_upstreams *u; /* borrowed */
-    struct jst_list idle;    /* clients, most recently used first */
-    struct jst_list busy;    /* clients with a call, or on their way out */
-    uint64_t keepalive_ms;   /* of the newest pool that names it, as is idle_max */
+    struct jst_list idle;    /* HTTP/1.1 clients without a call, most recently used first */
+    struct jst_list room; /* HTTP/2 clients that take calls, in the order in which they fill up */
+    struct jst_list busy; /* the others: full, dials, on their way out */
+    struct jst_lane lanes[JST_LANES_];
+    struct jst_task pump;      /* somebody may have waited for what a client told */
+    struct jst_timer timer;    /* the first of wait_until_ms, or earlier */
+    struct jst_slice name;     /* in key */
+    struct jst_slice tls_name; /* in key; empty without TLS */
+    uint64_t keepalive_ms;     /* of the newest pool that names it, as is idle_max */
     uint64_t hash;
     uint32_t refs; /* upools */
     uint32_t idle_n;
     uint32_t idle_max;
+    uint32_t h2_n;    /* open HTTP/2 connections */
     uint32_t addr_at; /* the address that worked last */
     uint32_t magic;   /* it travels as the clients' ev_ctx */
+    bool direct;      /* plain HTTP/1.1: no dials */
+    bool upgrade_h1;  /* learnt: its HTTP/2 takes no extended CONNECT */
 };
 
 struct jst_upstreams {
@@ -49,15 +79,65 @@ struct jst_upool {
     struct jst_upool_target v[];
 };
 
+static inline const struct jst_target *
+jst_call_target(const struct jst_call *call)
+{
+    return &call->upool->pool->v[call->target];
+}
+
+static inline struct jst_live *
+jst_call_live(const struct jst_call *call)
+{
+    return call->upool->v[call->target].live;
+}
+
 /** Number of the target for the next call, or -1 if none has an address. */
 int jst_upool_pick(struct jst_upool *p);
 
-/** An idle connection, most recently used first, now busy; NULL if there is none. `probe`: only one
- *  that is surely alive. */
-struct jst_client *jst_live_take_idle(struct jst_live *live, bool probe);
+/* ---- clients.c ---- */
 
 /** What clients tell; their context is the live target. */
 extern const struct jst_client_events jst_live_events;
 
-/** In call.c: may the call be run again? Then it was started. */
+/** A client that takes a call now: HTTP/2 with room (not for JST_LANE_UPGRADE), else HTTP/1.1, most
+ *  recently used first. NULL if there is none. `probe`: only one that is surely alive. The call
+ * must be started, then jst_live_started() called. */
+struct jst_client *jst_live_take(struct jst_live *live, unsigned lane, bool probe);
+void jst_live_started(struct jst_live *live, struct jst_client *c);
+
+/** Close what is idle; down to `keep` of them. */
+void jst_live_close_idle(struct jst_live *live, uint32_t keep);
+/** Cut the first that is open. False: there is none. */
+bool jst_live_cut_one(struct jst_live *live, int why);
+
+/* ---- wait.c ---- */
+
+int jst_wait_init(struct jst_live *live);
+void jst_wait_fini(struct jst_live *live);
+
+/** Queue the call, and see to it that a connection comes. */
+void jst_wait_add(struct jst_live *live, struct jst_call *call);
+/** Soon: serve who waits. */
+void jst_wait_pump(struct jst_live *live);
+/** A dial has ended without a connection; it is in no list any more. */
+void jst_wait_dial_failed(struct jst_live *live, const struct jst_client *dial, int why);
+/** Fail all that wait. */
+void jst_wait_fail_all(struct jst_live *live, int why);
+
+/* ---- call.c ---- */
+
+/** May the call be run again? Then it was started. */
 bool jst_call_restart(struct jst_live *live, struct jst_call *call, int why);
+
+/** Give it to a client that was taken. */
+void jst_call_start(struct jst_live *live, struct jst_client *c, struct jst_call *call);
+
+/** Has to be on a connection that is surely alive? */
+bool jst_call_needs_probe(const struct jst_call *call);
+
+/** Abort it from the loop: callers of a start are never called back from within. */
+void jst_call_fail_later(struct jst_call *call, int why);
+
+/** Another address of the same name, if one is left to try after `why`: moves *addr and *tries. */
+bool jst_call_next_address(struct jst_live *live, uint32_t *addr, uint32_t *tries, uint32_t n,
+                           int why);

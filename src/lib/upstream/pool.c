@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "upstream/pool.h"
 
-#include "base/str.h"
-#include "codec/uri.h"
-
 #include <stdlib.h>
 
 static int
@@ -43,64 +40,29 @@ resolve(struct jst_target *t)
     return keep_addrs(t, v, n);
 }
 
-/* "http://host:port" or "unix:/path", and what of it is name and host. */
-static int
-make_key(struct jst_target *t, const struct jst_url *url)
-{
-    bool is_unix = jst_slice_eq(url->scheme, JST_S("unix"));
-    size_t cap = url->scheme.n + url->host.n + url->path.n + 16;
-    struct jst_str s = jst_str(malloc(cap), cap);
-    size_t name_at;
-
-    if (s.p == NULL) {
-        return JOIST_E_NOMEM;
-    }
-    t->key = s.p;
-    jst_str_add(&s, url->scheme);
-    if (is_unix) {
-        jst_str_add_char(&s, ':');
-        jst_str_add(&s, url->path);
-        t->name = jst_str_slice(&s);
-    } else {
-        jst_str_add(&s, JST_S("://"));
-        name_at = s.n;
-        jst_str_add(&s, url->is_ipv6 ? JST_S("[") : JST_S(""));
-        t->host = jst_slice(s.p + s.n, url->host.n);
-        jst_str_add(&s, url->host);
-        jst_str_add(&s, url->is_ipv6 ? JST_S("]:") : JST_S(":"));
-        jst_str_add_u64(&s, url->port);
-        t->name = jst_slice(s.p + name_at, s.n - name_at);
-    }
-    jst_str_add_char(&s, '\0');
-    JST_ASSERT(!s.full);
-    return JOIST_OK;
-}
-
-static int
-init_target(struct jst_target *t, const struct joist_target_conf *conf)
-{
-    struct jst_url url;
-
-    if (jst_url_parse(&url, jst_slice_z(conf->url)) < 0) {
-        return JOIST_E_INVAL;
-    }
-    t->port = url.port;
-    t->weight = (uint16_t)JST_MIN(JST_MAX(conf->weight, 1u), UINT16_MAX);
-    return make_key(t, &url);
-}
-
 int
 jst_pool_check(const struct joist_pool_conf *conf, struct jst_tls_report *report)
 {
-    (void)report;
-    for (size_t i = 0; i < conf->targets_n; i++) {
-        struct jst_url url;
+    int rc = JOIST_OK;
 
-        if (jst_url_parse(&url, jst_slice_z(conf->targets[i].url)) < 0) {
-            return JOIST_E_INVAL;
-        }
+    for (size_t i = 0; i < conf->targets_n && rc != JOIST_E_NOMEM; i++) {
+        struct jst_target t = {0};
+        int one = jst_target_init(&t, &conf->targets[i], report);
+
+        jst_target_fini(&t);
+        rc = one < 0 ? one : rc;
     }
-    return JOIST_OK;
+    return rc;
+}
+
+static int
+add_target(struct jst_pool *p, const struct joist_target_conf *conf, struct jst_tls_report *report)
+{
+    struct jst_target *t = &p->v[p->n++];
+    int rc = jst_target_init(t, conf, report);
+
+    p->even = p->even && t->weight == p->v[0].weight;
+    return rc < 0 ? rc : resolve(t);
 }
 
 int
@@ -109,36 +71,32 @@ jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
                 struct jst_tls_report *report)
 {
     struct jst_pool *p = calloc(1, sizeof(*p) + conf->targets_n * sizeof(p->v[0]));
-    int rc = JOIST_E_NOMEM;
+    bool wrong = false;
 
     if (p == NULL) {
-        goto fail;
+        return JOIST_E_NOMEM;
     }
-    (void)report;
     p->strategy = conf->strategy;
     p->idle_max = conf->idle_max;
     p->even = true;
     for (size_t i = 0; i < conf->targets_n; i++) {
-        struct jst_target *t = &p->v[p->n++];
+        int rc = add_target(p, &conf->targets[i], report);
 
-        rc = init_target(t, &conf->targets[i]);
-        if (rc < 0) {
-            goto fail;
-        }
-        p->even = p->even && t->weight == p->v[0].weight;
-        rc = resolve(t);
         if (rc == JOIST_E_RESOLVE && on_unresolved != NULL) {
             on_unresolved(ctx, &conf->targets[i]);
         }
-        if (rc < 0 && rc != JOIST_E_RESOLVE) {
-            goto fail;
+        if (rc == JOIST_E_NOMEM) {
+            jst_pool_destroy(&p);
+            return rc;
         }
+        wrong = wrong || (rc < 0 && rc != JOIST_E_RESOLVE); /* the others' faults are told too */
+    }
+    if (wrong) {
+        jst_pool_destroy(&p);
+        return JOIST_E_INVAL;
     }
     *out = p;
     return JOIST_OK;
-fail:
-    jst_pool_destroy(&p);
-    return rc;
 }
 
 void
@@ -151,8 +109,7 @@ jst_pool_destroy(struct jst_pool **take)
         return;
     }
     for (uint32_t i = 0; i < p->n; i++) {
-        free(p->v[i].key);
-        free(p->v[i].addrs);
+        jst_target_fini(&p->v[i]);
     }
     free(p);
 }

@@ -15,12 +15,17 @@ struct jst_addrs {
 };
 
 struct jst_target {
-    char *key; /* owned; identity: scheme, host, port; one host is one target in every pool */
-    struct jst_slice name;   /* in key: as logs show it */
-    struct jst_slice host;   /* in key: what is resolved; empty with a Unix socket */
-    struct jst_addrs *addrs; /* owned; atomic; NULL: not resolved yet */
+    char *key; /* owned; identity: scheme, host, port, and all of TLS that makes a difference; the
+                  same in every pool is one target */
+    struct jst_addrs *addrs;       /* owned; atomic; NULL: not resolved yet */
+    struct jst_tls_client *tls;    /* counted; NULL: plain */
+    struct jst_tls_client *tls_h1; /* counted; offers HTTP/1.1 alone; NULL: `tls` does, or plain */
+    struct jst_slice name;         /* in key: as logs show it */
+    struct jst_slice host;         /* in key: what is resolved; empty with a Unix socket */
+    struct jst_slice tls_name;     /* in key: what the certificate is verified against; or empty */
     uint16_t port;
     uint16_t weight;
+    bool h2c; /* HTTP/2 by prior knowledge */
 };
 
 struct jst_pool {
@@ -30,6 +35,12 @@ struct jst_pool {
     uint32_t n;
     struct jst_target v[];
 };
+
+/** All but the addresses. `t` zeroed; fini also after a failure. JOIST_E_INVAL (no URL; TLS, after
+ *  reporting it), JOIST_E_NOMEM. */
+int jst_target_init(struct jst_target *t, const struct joist_target_conf *conf,
+                    struct jst_tls_report *report);
+void jst_target_fini(struct jst_target *t);
 
 /** NULL: none known yet. */
 static inline const struct jst_addrs *

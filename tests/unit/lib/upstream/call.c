@@ -1,77 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "fake.h"
+#include "rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct rig {
-    struct jst_local local;
-    struct jst_pool *pool;
-    struct jst_upool *upool;
-};
-
-/* A caller that remembers how it ended. */
-struct caller {
-    struct jst_call call;
-    struct jst_head req;
-    struct jst_sink sink;
-    struct joist_timeouts_conf timeouts;
-    struct jst_slice target;
-    int why;
-};
-
-static void
-on_abort(struct jst_sink *s, int why)
-{
-    JST_CONTAINER(s, struct caller, sink)->why = why;
-}
-
-static const struct jst_sink_ops sink_ops = {.abort = on_abort};
-
-static void
-rig_init(struct rig *r, const char *const *urls, const uint32_t *weights, size_t n,
-         enum joist_strategy strategy)
-{
-    struct joist_target_conf targets[8];
-    struct joist_pool_conf conf = {
-        .strategy = strategy, .targets = targets, .targets_n = n, .idle_max = 2};
-
-    memset(r, 0, sizeof(*r));
-    fake_reset();
-    for (size_t i = 0; i < n; i++) {
-        targets[i] =
-            (struct joist_target_conf){.url = urls[i], .weight = weights != NULL ? weights[i] : 1};
-    }
-    assert_int_equal(jst_loop_create(&r->local.loop, NULL), 0);
-    assert_int_equal(jst_upstreams_create(&r->local.upstreams, &r->local, fake_open), 0);
-    assert_int_equal(jst_pool_create(&r->pool, &conf, NULL, NULL, NULL), 0);
-    assert_int_equal(jst_upool_acquire(&r->upool, r->local.upstreams, r->pool, 1000), 0);
-}
-
-static void
-rig_fini(struct rig *r)
-{
-    jst_upool_release(&r->upool);
-    jst_upstreams_destroy(&r->local.upstreams);
-    assert_int_equal(r->local.stats.upstream_idle, 0);
-    for (size_t i = 0; i < fakes_n; i++) {
-        assert_true(fakes[i].gone);
-    }
-    jst_pool_destroy(&r->pool);
-    jst_loop_destroy(&r->local.loop);
-}
-
-static void
-run_call(struct rig *r, struct caller *c, enum jst_method method)
-{
-    memset(c, 0, sizeof(*c));
-    c->sink.ops = &sink_ops;
-    c->req.method = method;
-    c->call.req = &c->req;
-    c->call.on_response = &c->sink;
-    c->call.timeouts = &c->timeouts;
-    jst_upstream_call(r->upool, &c->call, &c->target);
-}
 
 static const char *const one[] = {"http://127.0.0.1:1001"};
 
@@ -177,21 +108,6 @@ test_retry_once(void **state)
     }
 }
 
-/* What a resolver would have found. */
-static void
-give_addrs(struct rig *r, uint32_t n)
-{
-    struct jst_addrs *addrs = malloc(sizeof(*addrs) + n * sizeof(addrs->v[0]));
-
-    addrs->n = n;
-    for (uint32_t i = 0; i < n; i++) {
-        assert_int_equal(jst_addr_literal(&addrs->v[i], JST_S("127.0.0.1"), (uint16_t)(2000 + i)),
-                         0);
-    }
-    free(r->pool->v[0].addrs);
-    r->pool->v[0].addrs = addrs;
-}
-
 static void
 test_addresses_of_a_name(void **state)
 {
@@ -200,7 +116,7 @@ test_addresses_of_a_name(void **state)
 
     (void)state;
     rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
-    give_addrs(&r, 2);
+    rig_give_addrs(&r, 2);
     run_call(&r, &a, JST_METHOD_POST);
     run_call(&r, &b, JST_METHOD_GET);
     assert_int_equal(fakes[0].port, 2000);

@@ -19,17 +19,58 @@ go(struct fake *f, int why)
     f->base.ev->on_gone(&f->base, f->base.ev_ctx, why);
 }
 
+/* ---- a call's two ends ---- */
+
+static void
+request_data(struct jst_sink *s, struct jst_chain *move)
+{
+    struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
+
+    fake_of(call->client)->body_bytes += move->bytes;
+    call->sent_body = true;
+    jst_chain_clear(move);
+}
+
+static void
+request_end(struct jst_sink *s, const struct jst_fields *trailers)
+{
+    (void)trailers;
+    fake_of(JST_CONTAINER(s, struct jst_call, request)->client)->ends++;
+}
+
+static const struct jst_sink_ops request_ops = {.data = request_data, .end = request_end};
+
+static void
+take_out(struct fake *f, struct jst_call *call)
+{
+    uint32_t i = 0;
+
+    while (i < f->base.calls && f->calls[i] != call) {
+        i++;
+    }
+    assert_true(i < f->base.calls);
+    f->base.calls--;
+    memmove(&f->calls[i], &f->calls[i + 1], (f->base.calls - i) * sizeof(f->calls[0]));
+    f->call = f->base.calls > 0 ? f->calls[f->base.calls - 1] : NULL;
+    call->client = NULL;
+}
+
+/* ---- what the pool asks ---- */
+
 static void
 start(struct jst_client *c, struct jst_call *call)
 {
     struct fake *f = fake_of(c);
 
     assert_false(f->gone);
-    assert_null(f->call);
+    assert_false(c->dial);
+    assert_true(c->calls < c->calls_max && c->calls < FAKE_CALLS_MAX);
+    f->calls[c->calls++] = call;
     f->call = call;
     call->client = c;
+    call->request.ops = &request_ops;
     call->reused = f->started > 0;
-    call->connected = f->started > 0;
+    call->connected = f->started > 0 || c->h2;
     call->got_bytes = false;
     f->started++;
 }
@@ -37,7 +78,8 @@ start(struct jst_client *c, struct jst_call *call)
 static void
 retire(struct jst_client *c)
 {
-    if (fake_of(c)->call == NULL) {
+    c->calls_max = 0;
+    if (c->calls == 0) {
         go(fake_of(c), 0);
     }
 }
@@ -56,24 +98,54 @@ probe(struct jst_client *c)
 
 static const struct jst_client_ops ops = {start, retire, cut, probe};
 
+/* ---- what the test does ---- */
+
+static struct fake *
+add_fake(const struct jst_client_events *ev, void *ev_ctx)
+{
+    struct fake *f = &fakes[fakes_n++];
+
+    assert_true(fakes_n <= FAKES_MAX);
+    *f = (struct fake){.base = {.ops = &ops, .ev = ev, .ev_ctx = ev_ctx, .calls_max = 1}};
+    jst_list_init(&f->base.pool_link);
+    return f;
+}
+
 int
 fake_open(struct jst_client **out, struct jst_local *local, const struct jst_client_to *to,
           const struct jst_client_events *ev, void *ev_ctx)
 {
-    struct fake *f = &fakes[fakes_n];
+    struct fake *f;
 
     (void)local;
     if (fake_open_rc < 0) {
         return fake_open_rc;
     }
-    assert_true(fakes_n < FAKES_MAX);
-    fakes_n++;
-    *f =
-        (struct fake){.base = {.ops = &ops, .ev = ev, .ev_ctx = ev_ctx, .calls_max = 1},
-                        .port = jst_addr_port(to->addr)};
-    jst_list_init(&f->base.pool_link);
+    f = add_fake(ev, ev_ctx);
+    f->port = jst_addr_port(to->addr);
+    f->tls = to->tls;
+    f->session = to->session;
+    f->to_h2 = to->h2;
+    if (to->tls != NULL || to->h2) {
+        f->base.dial = true;
+        f->base.calls_max = 0;
+    }
     *out = &f->base;
     return JOIST_OK;
+}
+
+struct fake *
+fake_opened(struct fake *dial, bool h2, uint32_t calls_max)
+{
+    struct fake *f = add_fake(dial->base.ev, dial->base.ev_ctx);
+
+    assert_true(dial->base.dial && !dial->gone);
+    dial->gone = true;
+    f->port = dial->port;
+    f->base.h2 = h2;
+    f->base.calls_max = calls_max;
+    f->base.ev->on_opened(&dial->base, &f->base, f->base.ev_ctx);
+    return f;
 }
 
 void
@@ -84,29 +156,54 @@ fake_reset(void)
 }
 
 void
+fake_finish_call(struct fake *f, struct jst_call *call)
+{
+    bool was_full = f->base.calls >= f->base.calls_max;
+
+    take_out(f, call);
+    if (f->base.calls == 0) {
+        f->base.ev->on_idle(&f->base, f->base.ev_ctx);
+    } else if (was_full) {
+        f->base.ev->on_room(&f->base, f->base.ev_ctx);
+    }
+}
+
+void
 fake_finish(struct fake *f)
 {
     assert_non_null(f->call);
-    f->call->client = NULL;
-    f->call = NULL;
-    f->base.ev->on_idle(&f->base, f->base.ev_ctx);
+    fake_finish_call(f, f->call);
+}
+
+static void
+tell_lost(struct fake *f, struct jst_call *call, int why)
+{
+    if (!f->base.ev->on_lost(f->base.ev_ctx, call, why)) {
+        jst_sink_abort(call->on_response, why);
+    }
 }
 
 void
 fake_fail(struct fake *f, int why, bool connected)
 {
-    struct jst_call *call = f->call;
-    const struct jst_client_events *ev = f->base.ev;
-    void *ctx = f->base.ev_ctx;
+    struct jst_call *lost[FAKE_CALLS_MAX];
+    uint32_t n = f->base.calls;
 
-    f->call = NULL;
+    memcpy(lost, f->calls, sizeof(lost));
+    for (uint32_t i = 0; i < n; i++) {
+        take_out(f, lost[i]);
+        lost[i]->connected = connected;
+    }
     go(f, why);
-    if (call == NULL) {
-        return;
+    for (uint32_t i = 0; i < n; i++) {
+        tell_lost(f, lost[i], why);
     }
-    call->client = NULL;
-    call->connected = connected;
-    if (!ev->on_lost(ctx, call, why)) {
-        jst_sink_abort(call->on_response, why);
-    }
+}
+
+void
+fake_lose(struct fake *f, struct jst_call *call, int why, bool unprocessed)
+{
+    call->unprocessed = unprocessed;
+    fake_finish_call(f, call);
+    tell_lost(f, call, why);
 }

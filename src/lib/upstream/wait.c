@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Calls that wait for a connection, and the dials that are begun for them.
+ *
+ *   what the lane speaks   dials at once          when one fails
+ *   unknown                one, for all           all who wait fail
+ *   HTTP/2                 one, for all           the same; with other connections open they wait
+ * on HTTP/1.1               one for each call      the first who waits fails
+ *
+ * Before that the next address of the name is tried. Who waits longer than its connect time fails.
+ */
+#include "upstream/live.h"
+#include "wire/tls.h"
+#pragma weak jst_tls_session_free
+
+static struct jst_call *
+call_at(struct jst_list *node)
+{
+    return JST_CONTAINER(node, struct jst_call, wait_link);
+}
+
+static struct jst_call *
+first_of(struct jst_lane *lane)
+{
+    return jst_list_is_empty(&lane->waiting) ? NULL : call_at(lane->waiting.next);
+}
+
+static uint64_t
+now_ms(const struct jst_live *live)
+{
+    return jst_loop_now_ms(live->u->local->loop);
+}
+
+static void
+leave(struct jst_live *live, struct jst_call *call)
+{
+    JST_ASSERT(live->lanes[call->lane].waiting_n > 0);
+    live->lanes[call->lane].waiting_n--;
+    jst_list_remove(&call->wait_link);
+}
+
+static void
+fail_one(struct jst_live *live, struct jst_call *call, int why)
+{
+    leave(live, call);
+    jst_chain_clear(&call->held);
+    jst_call_fail_later(call, why);
+}
+
+static void
+fail_lane(struct jst_live *live, struct jst_lane *lane, int why)
+{
+    struct jst_call *call;
+
+    while ((call = first_of(lane)) != NULL) {
+        fail_one(live, call, why);
+    }
+}
+
+void
+jst_wait_fail_all(struct jst_live *live, int why)
+{
+    for (unsigned i = 0; i < JST_LANES_; i++) {
+        fail_lane(live, &live->lanes[i], why);
+    }
+}
+
+/* ---- a waiting call's two ends ---- */
+
+/* It was begun before and has been asked for body: at most the credit it got then. */
+static void
+hold_data(struct jst_sink *s, struct jst_chain *move)
+{
+    struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
+
+    jst_chain_join(&call->held, move);
+    jst_chain_compact(&call->held); /* it may take a while: hold no read buffers */
+}
+
+static struct jst_fields *
+copy_fields(struct jst_arena *arena, const struct jst_fields *from)
+{
+    struct jst_fields *to = jst_arena_zalloc(arena, sizeof(*to));
+
+    if (to == NULL) {
+        return NULL;
+    }
+    to->v = jst_arena_zalloc(arena, (from->n + 1) * sizeof(to->v[0]));
+    for (uint32_t i = 0; to->v != NULL && i < from->n; i++) {
+        to->v[i] = from->v[i];
+        to->v[i].name = jst_arena_copy(arena, from->v[i].name);
+        to->v[i].value = jst_arena_copy(arena, from->v[i].value);
+        if (to->v[i].name.p == NULL || to->v[i].value.p == NULL) {
+            return NULL;
+        }
+    }
+    to->n = to->cap = from->n;
+    return to->v != NULL ? to : NULL;
+}
+
+static void
+hold_end(struct jst_sink *s, const struct jst_fields *trailers)
+{
+    struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
+
+    call->held_end = true;
+    if (trailers != NULL && trailers->n > 0 && call->arena != NULL) {
+        call->held_trailers = copy_fields(call->arena, trailers);
+        if (call->held_trailers == NULL) {
+            fail_one(jst_call_live(call), call, JOIST_E_NOMEM);
+        }
+    }
+}
+
+static void
+forget(struct jst_call *call)
+{
+    leave(jst_call_live(call), call);
+    jst_chain_clear(&call->held);
+}
+
+static void
+abort_waiting(struct jst_sink *s, int why)
+{
+    (void)why;
+    forget(JST_CONTAINER(s, struct jst_call, request));
+}
+
+static void
+resume_waiting(struct jst_source *s, size_t credit)
+{
+    JST_CONTAINER(s, struct jst_call, response)->credit += credit;
+}
+
+static void
+cancel_waiting(struct jst_source *s, int why)
+{
+    (void)why;
+    forget(JST_CONTAINER(s, struct jst_call, response));
+}
+
+static const struct jst_sink_ops waiting_request = {
+    .data = hold_data,
+    .end = hold_end,
+    .abort = abort_waiting,
+};
+static const struct jst_source_ops waiting_response = {
+    .resume = resume_waiting,
+    .cancel = cancel_waiting,
+};
+
+/* ---- time ---- */
+
+static void
+set_deadline(struct jst_live *live, struct jst_call *call)
+{
+    uint64_t ms = call->timeouts->upstream_connect_ms;
+
+    call->wait_until_ms = ms > 0 ? now_ms(live) + ms : JST_NEVER;
+    if (call->wait_until_ms < live->timer.deadline_ms) {
+        jst_timer_set(live->u->local->loop, &live->timer, call->wait_until_ms);
+    }
+}
+
+static void
+on_timer(struct jst_timer *t)
+{
+    struct jst_live *live = JST_CONTAINER(t, struct jst_live, timer);
+    uint64_t now = now_ms(live);
+    uint64_t next = JST_NEVER;
+
+    for (unsigned i = 0; i < JST_LANES_; i++) {
+        JST_LIST_FOREACH (node, &live->lanes[i].waiting) {
+            if (call_at(node)->wait_until_ms <= now) {
+                fail_one(live, call_at(node), JOIST_E_TIMEOUT);
+            } else {
+                next = JST_MIN(next, call_at(node)->wait_until_ms);
+            }
+        }
+    }
+    jst_timer_set(live->u->local->loop, t, next);
+}
+
+/* ---- dials ---- */
+
+static int
+open_dial(struct jst_live *live, unsigned lane_i, const struct jst_call *first, uint32_t addr,
+          uint32_t tries)
+{
+    struct jst_lane *lane = &live->lanes[lane_i];
+    const struct jst_target *target = jst_call_target(first);
+    const struct jst_addrs *addrs = jst_target_addrs(target);
+    struct jst_client_to to = {
+        .tls = lane_i == JST_LANE_UPGRADE ? target->tls_h1 : target->tls,
+        .session = &lane->session,
+        .h2 = target->h2c,
+        .connect_ms = first->timeouts->upstream_connect_ms,
+        .keepalive_ms = live->keepalive_ms,
+    };
+    struct jst_client *c;
+    int rc;
+
+    addr %= addrs->n;
+    do {
+        to.addr = &addrs->v[addr];
+        rc = live->u->open(&c, live->u->local, &to, &jst_live_events, live);
+    } while (rc < 0 && jst_call_next_address(live, &addr, &tries, addrs->n, rc));
+    if (rc < 0) {
+        return rc;
+    }
+    JST_ASSERT(c->dial);
+    JST_STAT_ADD(live->u->local, upstream_connects, 1);
+    c->lane = (uint8_t)lane_i;
+    c->addr = addr;
+    c->tries = tries;
+    jst_list_insert(&live->busy, &c->pool_link);
+    lane->dials_n++;
+    return JOIST_OK;
+}
+
+/* A dial has failed, or could not even be begun. */
+static void
+fail_for(struct jst_live *live, struct jst_lane *lane, int why)
+{
+    if (lane->proto == JST_LANE_H1) {
+        fail_one(live, first_of(lane), why);
+    } else if (live->h2_n == 0) {
+        fail_lane(live, lane, why);
+    } /* else one of those open will have room */
+}
+
+/* As many dials as those who wait need. */
+static void
+dial_enough(struct jst_live *live, unsigned lane_i)
+{
+    struct jst_lane *lane = &live->lanes[lane_i];
+
+    while (lane->waiting_n > 0) {
+        uint32_t wanted = lane->proto == JST_LANE_H1 ? lane->waiting_n : 1;
+        int rc;
+
+        if (lane->dials_n >= wanted ||
+            (lane->proto == JST_LANE_H2 && live->h2_n >= JST_UPSTREAM_H2_CONNS_MAX)) {
+            return;
+        }
+        rc = open_dial(live, lane_i, first_of(lane), live->addr_at, 0);
+        if (rc < 0) {
+            fail_for(live, lane, rc);
+            if (lane->proto != JST_LANE_H1) {
+                return;
+            }
+        }
+    }
+}
+
+static void
+copy_reason(struct jst_lane *lane, struct jst_slice reason)
+{
+    JST_LIST_FOREACH (node, &lane->waiting) {
+        struct jst_call *call = call_at(node);
+
+        if (call->arena != NULL && reason.n > 0) {
+            call->tls_error = jst_arena_copy(call->arena, reason);
+        }
+        if (lane->proto == JST_LANE_H1) {
+            return; /* it fails alone */
+        }
+    }
+}
+
+void
+jst_wait_dial_failed(struct jst_live *live, const struct jst_client *dial, int why)
+{
+    struct jst_lane *lane = &live->lanes[dial->lane];
+    struct jst_call *first = first_of(lane);
+    uint32_t addr = dial->addr;
+    uint32_t tries = dial->tries;
+
+    if (first == NULL) {
+        return;
+    }
+    if (live->u->closing) {
+        fail_lane(live, lane, why);
+        return;
+    }
+    if (jst_call_next_address(live, &addr, &tries, jst_target_addrs(jst_call_target(first))->n,
+                              why)) {
+        why = open_dial(live, dial->lane, first, addr, tries);
+        if (why == JOIST_OK) { /* each address has its time */
+            JST_LIST_FOREACH (node, &lane->waiting) {
+                set_deadline(live, call_at(node));
+            }
+            return;
+        }
+    }
+    copy_reason(lane, dial->error);
+    fail_for(live, lane, why);
+}
+
+/* ---- serving ---- */
+
+static void
+start_waiting(struct jst_live *live, struct jst_client *c, struct jst_call *call)
+{
+    struct jst_chain held = call->held;
+
+    call->held = (struct jst_chain){0};
+    if (call->held_end && held.bytes == 0 && call->held_trailers == NULL) {
+        call->held_end = false;
+        call->ended = true; /* the client says so with the head */
+    }
+    jst_call_start(live, c, call);
+    if (held.bytes > 0) {
+        jst_sink_data(&call->request, &held);
+    }
+    if (call->held_end) {
+        call->held_end = false;
+        jst_sink_end(&call->request, call->held_trailers);
+    }
+}
+
+static void
+serve(struct jst_live *live, unsigned lane_i)
+{
+    struct jst_lane *lane = &live->lanes[lane_i];
+    struct jst_call *call;
+
+    while ((call = first_of(lane)) != NULL) {
+        struct jst_client *c = jst_live_take(live, lane_i, jst_call_needs_probe(call));
+
+        if (c == NULL) {
+            break;
+        }
+        leave(live, call);
+        start_waiting(live, c, call);
+    }
+    dial_enough(live, lane_i);
+}
+
+static void
+run_pump(struct jst_task *t)
+{
+    struct jst_live *live = JST_CONTAINER(t, struct jst_live, pump);
+
+    if (live->u->closing) {
+        return;
+    }
+    serve(live, JST_LANE_UPGRADE); /* its connections would do for the others too */
+    serve(live, JST_LANE_ANY);
+    jst_live_close_idle(live, live->idle_max);
+}
+
+void
+jst_wait_pump(struct jst_live *live)
+{
+    jst_loop_post(live->u->local->loop, &live->pump);
+}
+
+void
+jst_wait_add(struct jst_live *live, struct jst_call *call)
+{
+    struct jst_lane *lane = &live->lanes[call->lane];
+
+    if (lane->waiting_n >= JST_UPSTREAM_WAITING_MAX) {
+        call->detail = "too many requests wait for a connection";
+        jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
+        return;
+    }
+    call->client = NULL;
+    call->request.ops = &waiting_request;
+    call->response.ops = &waiting_response;
+    jst_list_insert(&lane->waiting, &call->wait_link);
+    lane->waiting_n++;
+    set_deadline(live, call);
+    dial_enough(live, call->lane);
+}
+
+/* ---- life ---- */
+
+int
+jst_wait_init(struct jst_live *live)
+{
+    live->pump.run = run_pump;
+    for (unsigned i = 0; i < JST_LANES_; i++) {
+        jst_list_init(&live->lanes[i].waiting);
+    }
+    return jst_timer_init(live->u->local->loop, &live->timer, on_timer);
+}
+
+void
+jst_wait_fini(struct jst_live *live)
+{
+    struct jst_loop *l = live->u->local->loop;
+
+    jst_task_cancel(l, &live->pump);
+    jst_timer_fini(l, &live->timer);
+    for (unsigned i = 0; i < JST_LANES_; i++) {
+        JST_ASSERT(live->lanes[i].waiting_n == 0);
+        if (live->lanes[i].session != NULL) {
+            jst_tls_session_free(&live->lanes[i].session);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "rig.h"
+
+#include <stdlib.h>
+
+static uint64_t clock_ns;
+
+static uint64_t
+read_clock(void *ctx)
+{
+    (void)ctx;
+    return clock_ns;
+}
+
+static int64_t
+read_wall(void *ctx)
+{
+    (void)ctx;
+    return (int64_t)(clock_ns / 1000);
+}
+
+static const struct jst_clock fake_clock = {.now_ns = read_clock, .wall_us = read_wall};
+
+static void
+on_abort(struct jst_sink *s, int why)
+{
+    JST_CONTAINER(s, struct caller, sink)->why = why;
+}
+
+static const struct jst_sink_ops sink_ops = {.abort = on_abort};
+
+static void
+init(struct rig *r, const struct joist_pool_conf *conf)
+{
+    memset(r, 0, sizeof(*r));
+    fake_reset();
+    clock_ns = 1000000000;
+    assert_int_equal(jst_loop_create(&r->local.loop, &fake_clock), 0);
+    assert_int_equal(jst_upstreams_create(&r->local.upstreams, &r->local, fake_open), 0);
+    assert_int_equal(jst_pool_create(&r->pool, conf, NULL, NULL, NULL), 0);
+    assert_int_equal(jst_upool_acquire(&r->upool, r->local.upstreams, r->pool, 1000), 0);
+}
+
+void
+rig_init(struct rig *r, const char *const *urls, const uint32_t *weights, size_t n,
+         enum joist_strategy strategy)
+{
+    struct joist_target_conf targets[8];
+    struct joist_pool_conf conf = {
+        .strategy = strategy, .targets = targets, .targets_n = n, .idle_max = 2};
+
+    for (size_t i = 0; i < n; i++) {
+        targets[i] =
+            (struct joist_target_conf){.url = urls[i], .weight = weights != NULL ? weights[i] : 1};
+    }
+    init(r, &conf);
+}
+
+void
+rig_init_tls(struct rig *r, const char *url, const struct joist_target_tls_conf *tls)
+{
+    struct joist_target_conf target = {.url = url, .weight = 1, .tls = tls};
+    struct joist_pool_conf conf = {.targets = &target, .targets_n = 1, .idle_max = 2};
+
+    init(r, &conf);
+}
+
+void
+rig_fini(struct rig *r)
+{
+    jst_upool_release(&r->upool);
+    jst_upstreams_destroy(&r->local.upstreams);
+    assert_int_equal(r->local.stats.upstream_idle, 0);
+    for (size_t i = 0; i < fakes_n; i++) {
+        assert_true(fakes[i].gone);
+    }
+    jst_pool_destroy(&r->pool);
+    jst_loop_destroy(&r->local.loop);
+}
+
+void
+rig_give_addrs(struct rig *r, uint32_t n)
+{
+    struct jst_addrs *addrs = malloc(sizeof(*addrs) + n * sizeof(addrs->v[0]));
+
+    assert_non_null(addrs);
+    addrs->n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        assert_int_equal(jst_addr_literal(&addrs->v[i], JST_S("127.0.0.1"), (uint16_t)(2000 + i)),
+                         0);
+    }
+    free(r->pool->v[0].addrs);
+    r->pool->v[0].addrs = addrs;
+}
+
+void
+rig_wait(struct rig *r, uint64_t ms)
+{
+    clock_ns += ms * 1000000;
+    jst_loop_turn(r->local.loop, 0);
+    jst_loop_turn(r->local.loop, 0); /* what the timers have posted */
+}
+
+void
+run_call(struct rig *r, struct caller *c, enum jst_method method)
+{
+    memset(c, 0, sizeof(*c));
+    c->sink.ops = &sink_ops;
+    c->req.method = method;
+    c->timeouts.upstream_connect_ms = 5000;
+    c->call.req = &c->req;
+    c->call.on_response = &c->sink;
+    c->call.timeouts = &c->timeouts;
+    c->call.arena = &c->arena;
+    jst_upstream_call(r->upool, &c->call, &c->target);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * A loop, a pool of fake connections, and callers that remember how their call ended.
+ */
+#include "fake.h"
+
+struct rig {
+    struct jst_local local;
+    struct jst_pool *pool;
+    struct jst_upool *upool;
+};
+
+struct caller {
+    struct jst_call call;
+    struct jst_head req;
+    struct jst_sink sink;
+    struct jst_arena arena;
+    struct joist_timeouts_conf timeouts;
+    struct jst_slice target;
+    int why;
+};
+
+void rig_init(struct rig *r, const char *const *urls, const uint32_t *weights, size_t n,
+              enum joist_strategy strategy);
+/* With one target whose TLS is set. */
+void rig_init_tls(struct rig *r, const char *url, const struct joist_target_tls_conf *tls);
+/* Every fake must be gone then. */
+void rig_fini(struct rig *r);
+
+/* What a resolver would have found: `n` addresses for the first target, ports 2000 and up. */
+void rig_give_addrs(struct rig *r, uint32_t n);
+
+/* Another clock: `ms` later. */
+void rig_wait(struct rig *r, uint64_t ms);
+
+void run_call(struct rig *r, struct caller *c, enum jst_method method);
