@@ -112,6 +112,9 @@
 #define JST_H2C_STREAMS_MAX       256u
 #define JST_H2C_WINDOW_BYTES      JST_STREAM_WINDOW_BYTES
 #define JST_H2C_CONN_WINDOW_BYTES (16u * 1024 * 1024)
+/* A call got no answer in its time, and nothing else came meanwhile: how long the origin has to answer
+ * a PING before its other calls are given up with the connection. */
+#define JST_H2C_PING_MS 2000u
 
 /* -- TLS -- */
 #define JST_TLS_TICKET_ROTATE_S 43200u  /* a new key twice a day; the two before still open */
