@@ -19,6 +19,7 @@ struct jst_obs {
     struct jst_log_file *events; /* owned */
     struct jst_log_file *access; /* owned; NULL: off */
     enum jst_access_format format;
+    const char *const *hidden; /* borrowed; NULL: no events are left out */
     struct jst_stamp event_stamp;
     struct jst_stamp access_stamp;
     uint32_t magic; /* it travels as the callbacks' ctx */
@@ -129,14 +130,27 @@ on_access(void *ctx, const struct joist_access *a, bool more)
     }
 }
 
+static bool
+is_hidden(const struct jst_obs *o, const char *name)
+{
+    for (size_t i = 0; o->hidden != NULL && o->hidden[i] != NULL; i++) {
+        if (strcmp(o->hidden[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 on_event(void *ctx, const struct joist_log_event *e, bool more)
 {
     struct jst_obs *o = obs_of(ctx);
 
-    (void)pthread_mutex_lock(&o->events_lock);
-    jst_log_file_line(o->events, print_event, e, o);
-    (void)pthread_mutex_unlock(&o->events_lock);
+    if (!is_hidden(o, e->name)) {
+        (void)pthread_mutex_lock(&o->events_lock);
+        jst_log_file_line(o->events, print_event, e, o);
+        (void)pthread_mutex_unlock(&o->events_lock);
+    }
     if (!more) {
         flush(o);
     }
@@ -158,6 +172,12 @@ jst_obs_say(struct jst_obs *o, enum joist_log_level level, const char *name, con
         jst_log_file_flush(o->events, now_ms());
         (void)pthread_mutex_unlock(&o->events_lock);
     }
+}
+
+void
+jst_obs_hide(struct jst_obs *o, const char *const *names)
+{
+    o->hidden = names;
 }
 
 void

@@ -24,5 +24,9 @@ void jst_obs_close(struct jst_obs **take);
  */
 void jst_obs_say(struct jst_obs *o, enum joist_log_level level, const char *name, const char *text);
 
+/** Leave the engine's events of these names out of the log: a screen says the same. The list, ended
+ * by NULL, must outlive the logs. Before the engine starts. */
+void jst_obs_hide(struct jst_obs *o, const char *const *names);
+
 /** Set the callbacks; `to->level` is left alone. */
 void jst_obs_attach(struct jst_obs *o, struct joist_log_conf *to);
