@@ -159,6 +159,46 @@ test_unknown_name_is_refused_if_so_wished(void **state)
     end(&e);
 }
 
+/* ---- logs ---- */
+
+struct record {
+    unsigned n;
+    char texts[1024];
+};
+
+static void
+on_access(void *ctx, const struct joist_access *a, bool more)
+{
+    struct record *to = ctx;
+#define TEXT(x) (int)a->x.n, a->x.n > 0 ? a->x.p : "-"
+
+    (void)more;
+    to->n++;
+    (void)snprintf(to->texts, sizeof(to->texts), "%d%d%d%d %.*s %.*s %.*s %.*s %.*s %.*s %.*s",
+                   a->tls, a->tls_resumed, a->tls_ech, a->early_data, TEXT(proto), TEXT(scheme),
+                   TEXT(tls_version), TEXT(tls_cipher), TEXT(tls_group), TEXT(tls_sni),
+                   TEXT(client_subject));
+#undef TEXT
+}
+
+static void
+test_the_record_tells_of_tls(void **state)
+{
+    struct record record = {0};
+    struct joist_engine *e;
+
+    (void)state;
+    begin();
+    s.conf.log = (struct joist_log_conf){.on_access = on_access, .ctx = &record};
+    e = setup_start(&s);
+    assert_int_equal(ask(e, "A.test"), 0);
+    secure_get(&c, &r, "a.test", "/", "");
+    end(&e);
+    assert_int_equal(record.n, 1);
+    assert_string_equal(
+        record.texts, "1000 HTTP/1.1 https TLSv1.3 TLS_AES_256_GCM_SHA384 X25519MLKEM768 a.test -");
+}
+
 /* ---- header fields ---- */
 
 static void
@@ -315,6 +355,7 @@ main(void)
         cmocka_unit_test(test_misdirected),
         cmocka_unit_test(test_misdirected_keeps_the_connection),
         cmocka_unit_test(test_unknown_name_is_refused_if_so_wished),
+        cmocka_unit_test(test_the_record_tells_of_tls),
         cmocka_unit_test(test_hsts_over_tls_alone),
         cmocka_unit_test(test_redirect_to_https),
         cmocka_unit_test(test_redirect_to_the_usual_port),
