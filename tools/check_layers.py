@@ -77,7 +77,7 @@ OS_ALSO = {
     ("lib", "wire"): "sys/sendfile.h",
     ("lib", "engine"): "sys/eventfd.h sched.h",
     ("prog", "proc"): "",
-    ("prog", "cli"): "malloc.h sys/resource.h",
+    ("prog", "cli"): "malloc.h spawn.h sys/resource.h sys/wait.h",
 }
 # ISO C and plain POSIX: free for all.
 PLAIN = set("""

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/str.h"
+#include "cli/what.h"
 #include "conf/nearest.h"
 
 #include <stdarg.h>
@@ -9,16 +10,27 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const struct jst_command commands[] = {
+const struct jst_command jst_commands[] = {
     {
         .name = "run",
-        .words = "[FILE]",
-        .words_max = 1,
-        .summary = "serve what a configuration file says",
-        .text = "Without FILE: ./joist.toml. A file with an error does not start anything.\n"
+        .words = "[WHAT...]",
+        .words_max = JST_WORDS_MAX,
+        .options = JST_OPTIONS_WHAT,
+        .summary = "serve a folder, an origin, or what a configuration file says",
+        .text = "WHAT is, in any order:\n"
+                "  ./public               a folder: its files\n"
+                "  http://localhost:3000  an origin: requests are passed on to it. Also https://,\n"
+                "                         h2c://, unix:/path, localhost:3000 and :3000\n"
+                "  example.com,b.example  host names: they open it to other machines\n"
+                "  8443  https:8443       the port of https. Else 443, or 5000 and up\n"
+                "  http:8080              plain HTTP on this port, and no https\n"
+                "  joist.toml             a configuration file, alone\n"
+                "Without WHAT: ./joist.toml, or else a page that welcomes you.\n"
+                "\n"
                 "SIGTERM and Ctrl-C let requests end first, for as long as `drain` says;\n"
                 "the second one ends at once. SIGHUP changes nothing: reload is not there yet.\n",
-        .example = "joist run\njoist run /etc/joist/joist.toml\n",
+        .example = "joist run ./public\njoist run :3000 example.com --hsts\n"
+                   "joist run /etc/joist/joist.toml\n",
         .run = jst_cli_run,
     },
     {
@@ -53,9 +65,32 @@ static const struct jst_command commands[] = {
         .run = jst_cli_config_schema,
     },
     {
+        .name = "ech new",
+        .options = JST_OPTION_NAME | JST_OPTION_DIR | JST_OPTION_OUT | JST_OPTION_JSON,
+        .summary = "make a key for Encrypted ClientHello",
+        .text =
+            "Writes a key file of mode 0600 and prints the record for the DNS that tells clients\n"
+            "of it. Without --dir and --out: in the folder `ech` of the state folder. The\n"
+            "public name is shown to the network in place of the name that is asked for: a\n"
+            "certificate for it has to be there.\n",
+        .example = "joist ech new --name public.example --dir /etc/joist/ech\n",
+        .run = jst_cli_ech_new,
+    },
+    {
+        .name = "ech list",
+        .words = "[FILE...]",
+        .words_max = JST_WORDS_MAX,
+        .options = JST_OPTION_DIR | JST_OPTION_JSON,
+        .summary = "show keys for Encrypted ClientHello and their DNS records",
+        .text = "Of the files that are named, or of all *.pem in a folder, by name. The last of a\n"
+                "folder is the one that clients are told of.\n",
+        .example = "joist ech list --dir /etc/joist/ech\njoist ech list key.pem --json\n",
+        .run = jst_cli_ech_list,
+    },
+    {
         .name = "version",
         .options = JST_OPTION_JSON,
-        .summary = "print the version",
+        .summary = "print the version, and the TLS library's",
         .text = "",
         .example = "joist version --json\n",
         .run = jst_cli_version,
@@ -70,16 +105,6 @@ static const struct jst_command commands[] = {
         .run = jst_cli_help,
     },
     {0},
-};
-
-static const struct {
-    const char *name;
-    enum jst_option option;
-    const char *text;
-} options[] = {
-    {"--json", JST_OPTION_JSON, "print JSON"},
-    {"--markdown", JST_OPTION_MARKDOWN, "print Markdown"},
-    {"--help", JST_OPTION_HELP, "print this"},
 };
 
 bool
@@ -128,59 +153,25 @@ jst_cli_file(const struct jst_args *args)
     return NULL;
 }
 
-/* ---- help ---- */
-
-static void
-print_usage(FILE *out, const struct jst_command *c)
-{
-    (void)fprintf(out, "joist %s", c->name);
-    for (size_t i = 0; i < JST_COUNT(options); i++) {
-        if ((c->options & (unsigned)options[i].option) != 0) {
-            (void)fprintf(out, " [%s]", options[i].name);
-        }
-    }
-    (void)fprintf(out, "%s%s\n", c->words != NULL ? " " : "", c->words != NULL ? c->words : "");
-}
-
-static void
-print_command_help(const struct jst_command *c)
-{
-    const char *line = c->example;
-
-    (void)printf("%s\n\nUsage: ", c->summary);
-    print_usage(stdout, c);
-    (void)printf("%s%s\nOptions:\n", c->text[0] != '\0' ? "\n" : "", c->text);
-    for (size_t i = 0; i < JST_COUNT(options); i++) {
-        if (((c->options | JST_OPTION_HELP) & (unsigned)options[i].option) != 0) {
-            (void)printf("  %-12s %s\n", options[i].name, options[i].text);
-        }
-    }
-    (void)printf("\nExample:\n");
-    while (*line != '\0') {
-        int n = (int)strcspn(line, "\n");
-
-        (void)printf("  %.*s\n", n, line);
-        line += n + (line[n] == '\n');
-    }
-}
-
-static void
-print_help(void)
+void
+jst_help_print(void)
 {
     (void)printf("joist: web server and reverse proxy\n\n"
                  "Usage: joist COMMAND [OPTIONS]\n"
-                 "       joist [FILE.toml]         the same as joist run [FILE.toml]\n\n"
+                 "       joist [WHAT...]           the same as joist run [WHAT...]\n\n"
                  "Commands:\n");
-    for (const struct jst_command *c = commands; c->name != NULL; c++) {
+    for (const struct jst_command *c = jst_commands; c->name != NULL; c++) {
         (void)printf("  %-16s %s\n", c->name, c->summary);
     }
-    (void)printf("\njoist COMMAND --help explains a command.\n");
+    (void)printf("\njoist COMMAND --help explains a command. To begin with:\n"
+                 "  joist ./public   serve a folder\n"
+                 "  joist :3000      stand before an application on port 3000\n");
 }
 
-static const struct jst_command *
-find_command(size_t *words, char *const *argv, int argc)
+const struct jst_command *
+jst_cli_find_command(size_t *words, char *const *argv, int argc)
 {
-    for (const struct jst_command *c = commands; c->name != NULL; c++) {
+    for (const struct jst_command *c = jst_commands; c->name != NULL; c++) {
         size_t n = strcspn(c->name, " ");
         const char *second = c->name[n] == ' ' ? c->name + n + 1 : NULL;
 
@@ -195,78 +186,9 @@ find_command(size_t *words, char *const *argv, int argc)
     return NULL;
 }
 
-/* ---- reading the line ---- */
-
-static int
-refuse_option(const struct jst_command *c, const char *word)
-{
-    struct jst_nearest near;
-    char help[128];
-
-    jst_nearest_init(&near, jst_slice_z(word));
-    for (size_t i = 0; i < JST_COUNT(options); i++) {
-        if (((c->options | JST_OPTION_HELP) & (unsigned)options[i].option) != 0) {
-            jst_nearest_try(&near, options[i].name);
-        }
-    }
-    if (jst_cli_is_file_option(word)) {
-        (void)jst_fmt(help, sizeof(help), "the file needs no option: joist %s FILE", c->name);
-    } else if (near.best != NULL) {
-        (void)jst_fmt(help, sizeof(help), "did you mean %s?", near.best);
-    } else {
-        (void)jst_fmt(help, sizeof(help), "joist %s --help lists its options", c->name);
-    }
-    jst_cli_error(help, "joist %s has no option '%s'", c->name, word);
-    return JST_EXIT_USAGE;
-}
-
-static unsigned
-find_option(const struct jst_command *c, const char *word)
-{
-    if (strcmp(word, "-h") == 0) {
-        return JST_OPTION_HELP;
-    }
-    for (size_t i = 0; i < JST_COUNT(options); i++) {
-        if (strcmp(word, options[i].name) == 0) {
-            return (c->options | JST_OPTION_HELP) & (unsigned)options[i].option;
-        }
-    }
-    return 0;
-}
-
-static int
-run_command(const struct jst_command *c, char *const *argv, int argc)
-{
-    struct jst_args args = {0};
-    bool only_words = false;
-
-    for (int i = 0; i < argc; i++) {
-        unsigned option = 0;
-
-        if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
-            only_words = strcmp(argv[i], "--") == 0;
-            option = only_words ? 0 : find_option(c, argv[i]);
-            if (option == 0 && !only_words) {
-                return refuse_option(c, argv[i]);
-            }
-            args.options |= option;
-        } else if (args.words_n < c->words_max) {
-            args.words[args.words_n++] = argv[i];
-        } else {
-            jst_cli_error("see joist help", "joist %s takes no more words: '%s'", c->name, argv[i]);
-            return JST_EXIT_USAGE;
-        }
-    }
-    if ((args.options & JST_OPTION_HELP) != 0) {
-        print_command_help(c);
-        return JST_EXIT_OK;
-    }
-    return c->run(&args);
-}
-
 /* "config" alone, or with a second word that is none of its own. */
-static bool
-refuse_half_command(char *const *argv, int argc)
+bool
+jst_cli_refuse_half(char *const *argv, int argc)
 {
     struct jst_nearest near;
     char list[160];
@@ -274,7 +196,7 @@ refuse_half_command(char *const *argv, int argc)
     size_t n = strlen(argv[0]);
 
     jst_nearest_init(&near, jst_slice_z(argc > 1 ? argv[1] : ""));
-    for (const struct jst_command *c = commands; c->name != NULL; c++) {
+    for (const struct jst_command *c = jst_commands; c->name != NULL; c++) {
         if (strncmp(c->name, argv[0], n) == 0 && c->name[n] == ' ') {
             jst_nearest_try(&near, c->name + n + 1);
             jst_str_fmt(&s, "%sjoist %s", s.n > 0 ? ", " : "", c->name);
@@ -303,18 +225,18 @@ jst_cli_help(const struct jst_args *args)
     size_t n = 0;
 
     if (args->words_n == 0) {
-        print_help();
+        jst_help_print();
         return JST_EXIT_OK;
     }
-    c = find_command(&n, words, (int)args->words_n);
-    if (c == NULL && refuse_half_command(words, (int)args->words_n)) {
+    c = jst_cli_find_command(&n, words, (int)args->words_n);
+    if (c == NULL && jst_cli_refuse_half(words, (int)args->words_n)) {
         return JST_EXIT_USAGE;
     }
     if (c == NULL) {
         jst_cli_error("joist help lists the commands", "there is no command '%s'", args->words[0]);
         return JST_EXIT_USAGE;
     }
-    print_command_help(c);
+    jst_help_print_command(c);
     return JST_EXIT_OK;
 }
 
@@ -327,7 +249,7 @@ suggest_command(char *help, size_t cap, const char *word)
     struct jst_nearest near;
 
     jst_nearest_init(&near, jst_slice_z(word));
-    for (const struct jst_command *c = commands; c->name != NULL; c++) {
+    for (const struct jst_command *c = jst_commands; c->name != NULL; c++) {
         const char *space = strchr(c->name, ' ');
         size_t before = near.distance;
 
@@ -356,7 +278,7 @@ refuse_command(char *const *argv, int argc)
     const char *remedy = jst_cli_find_remedy(argv[0]);
     char help[128];
 
-    if (refuse_half_command(argv, argc)) {
+    if (jst_cli_refuse_half(argv, argc)) {
         return JST_EXIT_USAGE;
     }
     suggest_command(help, sizeof(help), argv[0]);
@@ -365,11 +287,11 @@ refuse_command(char *const *argv, int argc)
     return JST_EXIT_USAGE;
 }
 
-/* `joist FILE.toml` is `joist run FILE.toml`. */
+/* The line may begin with WHAT or an option of `run` in place of the command. */
 static bool
-is_file(const char *word)
+is_run(const char *word)
 {
-    return jst_slice_ends(jst_slice_z(word), JST_S(".toml"));
+    return word[0] == '-' ? jst_args_has_option(&jst_commands[0], word) : jst_token_is_what(word);
 }
 
 int
@@ -379,25 +301,25 @@ jst_cli_main(int argc, char **argv)
     size_t words = 0;
 
     if (argc < 2) {
-        return run_command(&commands[0], NULL, 0);
+        return jst_args_run(&jst_commands[0], NULL, 0);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_help();
+        jst_help_print();
         return JST_EXIT_OK;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         return jst_cli_version(&(struct jst_args){0});
     }
-    c = find_command(&words, argv + 1, argc - 1);
+    c = jst_cli_find_command(&words, argv + 1, argc - 1);
     if (c != NULL) {
-        return run_command(c, argv + 1 + words, argc - 1 - (int)words);
+        return jst_args_run(c, argv + 1 + words, argc - 1 - (int)words);
     }
-    if (is_file(argv[1])) {
-        return run_command(&commands[0], argv + 1, argc - 1);
+    if (is_run(argv[1])) {
+        return jst_args_run(&jst_commands[0], argv + 1, argc - 1);
     }
     if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
-        strcmp(argv[1], "config") == 0) {
-        print_help();
+        (strcmp(argv[1], "config") == 0 || strcmp(argv[1], "ech") == 0)) {
+        jst_help_print();
         return JST_EXIT_OK;
     }
     return refuse_command(argv + 1, argc - 1);

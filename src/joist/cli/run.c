@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * joist run: load, bind, start, wait for a signal, drain.
+ * joist run: load or plan, bind, start, wait for a signal, drain.
  *
  * Signals are blocked before the engine makes its threads, so that they come only here.
  */
 #include "cli/cli.h"
+#include "cli/plan.h"
 #include "cli/screen.h"
 #include "conf/conf.h"
 #include "obs/obs.h"
@@ -19,8 +20,10 @@
 #define DRAIN_LOOK_MS 50
 
 struct server {
+    struct jst_what what;
+    struct jst_plan plan; /* of what the words say; unused with a configuration */
     struct jst_diags report;
-    struct jst_conf *conf; /* until the engine has its copy of what it needs */
+    struct jst_conf *conf; /* until the engine has its copy of what it needs; NULL with a plan */
     struct jst_obs *logs;
     struct joist_engine *engine;
     uint64_t drain_ms;
@@ -51,27 +54,40 @@ raise_descriptor_limit(void)
     }
 }
 
-static bool
-open_logs(struct server *s)
+/* What the screen shows need not stand below it once more. */
+static void
+hide_shown(struct server *s, const struct jst_part_log *log)
 {
-    const struct jst_part_log *log = s->conf->file->log;
+    static const char *const shown[] = {"LISTENING", "DRAINING", "DRAINED", NULL};
+    bool to_terminal = strcmp(log->error, "stderr") == 0 ||
+                       (strcmp(log->error, "stdout") == 0 && isatty(STDOUT_FILENO) != 0);
+
+    if (s->screen && to_terminal) {
+        jst_obs_hide(s->logs, shown);
+    }
+}
+
+static int
+open_logs(struct server *s, const struct jst_part_log *log, struct joist_log_conf *to)
+{
     const struct jst_node *node = log->part.node;
     struct joist_err err;
 
     if (jst_obs_open(&s->logs, log, &err) < 0) {
         const char *key = strstr(err.message, log->error) != NULL ? "error" : "access";
-        const struct jst_node *said = jst_node_find(node, key);
+        const struct jst_node *said = node != NULL ? jst_node_find(node, key) : NULL;
 
         jst_diags_error(&s->report, said != NULL ? &said->at : NULL, NULL, "%s", err.message);
-        return false;
+        return JST_EXIT_FAILED;
     }
-    jst_obs_attach(s->logs, &s->conf->engine.log);
-    return true;
+    jst_obs_attach(s->logs, to);
+    hide_shown(s, log);
+    return JST_EXIT_OK;
 }
 
 /* All that can fail, before anything is served. The report says why. */
-static bool
-prepare(struct server *s, const char *file)
+static int
+prepare_file(struct server *s, const char *file)
 {
     struct jst_conf_report_to to = {NULL, &s->report};
     int rc = jst_conf_load(&s->conf, file, &s->report);
@@ -80,18 +96,34 @@ prepare(struct server *s, const char *file)
         if (s->conf != NULL) {
             (void)jst_conf_check(s->conf, &s->report);
         }
-        return false;
+        return JST_EXIT_FAILED;
     }
     to.conf = s->conf;
     s->drain_ms = s->conf->engine.drain_ms;
-    if (!open_logs(s)) {
-        return false;
+    if (open_logs(s, s->conf->file->log, &s->conf->engine.log) != JST_EXIT_OK) {
+        return JST_EXIT_FAILED;
     }
     rc = joist_engine_create(&s->engine, &s->conf->engine, jst_conf_on_report, &to);
     if (rc < 0 && !jst_diags_has_errors(&s->report)) {
         jst_diags_error(&s->report, NULL, NULL, "cannot start: %s", joist_error_text(rc));
     }
-    return rc == JOIST_OK;
+    return rc == JOIST_OK ? JST_EXIT_OK : JST_EXIT_FAILED;
+}
+
+static int
+prepare_plan(struct server *s)
+{
+    static struct jst_part_access access = {.format = JST_ACCESS_COMBINED, .path = "stdout"};
+    struct jst_part_log log = {.level = JOIST_LOG_INFO, .error = "stderr", .access = &access};
+    int code = jst_plan_cert(&s->plan);
+
+    if (code != JST_EXIT_OK) {
+        return code;
+    }
+    s->drain_ms = s->plan.conf.drain_ms;
+    s->plan.conf.log.level = (enum joist_log_level)log.level;
+    code = open_logs(s, &log, &s->plan.conf.log);
+    return code != JST_EXIT_OK ? code : jst_plan_open(&s->plan, &s->engine, &s->report);
 }
 
 /* Is this signal one that stops? SIGHUP does when the terminal is gone, and asks for a reload
@@ -140,8 +172,10 @@ serve(struct server *s, const sigset_t *set)
         jst_cli_error(NULL, "cannot start: %s", joist_error_text(rc));
         return JST_EXIT_FAILED;
     }
-    if (s->screen) {
-        jst_screen_started(s->engine, s->conf);
+    if (s->conf != NULL) {
+        jst_screen_file(s->engine, s->conf, s->screen ? NULL : s->logs);
+    } else {
+        jst_screen_plan(&s->plan, s->screen ? NULL : s->logs);
     }
     jst_conf_destroy(&s->conf);
 #ifdef __GLIBC__
@@ -158,29 +192,59 @@ serve(struct server *s, const sigset_t *set)
     return drain(s, set);
 }
 
+/* Make ready, and say what stands in the way. */
+static int
+prepare(struct server *s)
+{
+    int code;
+
+    jst_diags_init(&s->report);
+    code = s->what.kind == JST_WHAT_FILE ? prepare_file(s, s->what.subject) : prepare_plan(s);
+    jst_diags_print(&s->report, stderr, jst_cli_has_colours(STDERR_FILENO));
+    jst_diags_fini(&s->report);
+    return code;
+}
+
+static int
+print_dry(struct server *s)
+{
+    jst_plan_cert_dry(&s->plan);
+    jst_plan_listeners(&s->plan);
+    jst_plan_print(&s->plan, stdout);
+    return JST_EXIT_OK;
+}
+
+static int
+run(struct server *s)
+{
+    int code = JST_EXIT_OK;
+    sigset_t set;
+
+    if (s->what.kind != JST_WHAT_FILE) {
+        code = jst_plan_init(&s->plan, &s->what);
+    }
+    if (code != JST_EXIT_OK || s->what.dry) {
+        return code != JST_EXIT_OK ? code : print_dry(s);
+    }
+    block_signals(&set);
+    raise_descriptor_limit();
+    code = prepare(s);
+    return code == JST_EXIT_OK ? serve(s, &set) : code;
+}
+
 int
 jst_cli_run(const struct jst_args *args)
 {
     struct server s = {.screen = isatty(STDERR_FILENO) != 0};
-    const char *file = jst_cli_file(args);
-    int code = JST_EXIT_FAILED;
-    sigset_t set;
-    bool ready;
+    int code = jst_what_read(&s.what, args);
 
-    if (file == NULL) {
-        return JST_EXIT_FAILED;
-    }
-    block_signals(&set);
-    raise_descriptor_limit();
-    jst_diags_init(&s.report);
-    ready = prepare(&s, file);
-    jst_diags_print(&s.report, stderr, jst_cli_has_colours(STDERR_FILENO));
-    jst_diags_fini(&s.report);
-    if (ready) {
-        code = serve(&s, &set);
+    if (code == JST_EXIT_OK) {
+        code = run(&s);
     }
     joist_engine_destroy(&s.engine);
     jst_obs_close(&s.logs);
     jst_conf_destroy(&s.conf);
+    jst_plan_fini(&s.plan);
+    jst_what_fini(&s.what);
     return code;
 }
