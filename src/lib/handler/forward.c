@@ -174,7 +174,7 @@ jst_forward_request(struct jst_slice *extra, struct jst_stream *s, bool via)
         jst_str_add(&out, JST_S("\r\n"));
     }
     if (via) {
-        add_line(&out, JST_S("Via: "), jst_forward_via(s->req.version_minor));
+        add_line(&out, JST_S("Via: "), jst_forward_via(s->version_major, s->req.version_minor));
     }
     JST_ASSERT(!out.full);
     *extra = jst_str_slice(&out);
@@ -188,8 +188,11 @@ jst_forward_upgrade(const struct jst_head *req)
 }
 
 struct jst_slice
-jst_forward_via(uint8_t minor)
+jst_forward_via(uint8_t major, uint8_t minor)
 {
+    if (major == 2) {
+        return JST_S("2.0 joist");
+    }
     return minor == 0 ? JST_S("1.0 joist") : JST_S("1.1 joist");
 }
 

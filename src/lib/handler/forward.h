@@ -20,5 +20,5 @@ bool jst_forward_upgrade(const struct jst_head *req);
 /** RFC 9110 7.6.2: answer TRACE and OPTIONS here that may go no further. True if it was done. */
 bool jst_forward_is_last(struct jst_stream *s);
 
-/** The Via field of a message received as HTTP/1.minor. */
-struct jst_slice jst_forward_via(uint8_t minor);
+/** The Via field of a message received as HTTP/major.minor. */
+struct jst_slice jst_forward_via(uint8_t major, uint8_t minor);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include "base/str.h"
 #include "handler/forward.h"
 #include "handler/handler.h"
 #include "upstream/upstream.h"
 
 #include <stdlib.h>
+
+/* What failed, in words: for logs and X-Joist-Error. */
+#define REASON_BYTES 320u
 
 struct proxy {
     struct jst_handler h; /* first: freed with it */
@@ -125,23 +129,70 @@ count_failure(const struct exchange *x, int why)
     }
 }
 
+/* In words: "certificate was not accepted: certificate has expired (api.internal)". What peers have
+ * a say in is cut, and made fit for a log line and a header. */
+static struct jst_slice
+describe(char text[REASON_BYTES], const struct exchange *x, int why)
+{
+    const char *detail = x->call.detail != NULL ? x->call.detail : joist_error_text(why);
+    struct jst_slice tls = x->call.tls_error;
+    size_t n = jst_fmt(text, REASON_BYTES, "%s%s%.*s", detail, tls.n > 0 ? ": " : "",
+                       (int)JST_MIN(tls.n, REASON_BYTES), tls.n > 0 ? tls.p : "");
+
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] < 0x20 || text[i] > 0x7e || text[i] == '"') {
+            text[i] = '?';
+        }
+    }
+    return jst_slice(text, n);
+}
+
+static const char *
+phase_of(const struct exchange *x, int why)
+{
+    return why == JOIST_E_UNAVAILABLE ? "pick"
+           : !x->call.connected       ? "connect"
+           : x->head_sent             ? "body"
+                                      : "response";
+}
+
 static void
-log_failure(const struct exchange *x, int why)
+log_failure(const struct exchange *x, int why, struct jst_slice reason)
 {
     struct jst_log *log = x->s->local->log;
-    const char *detail = x->call.detail != NULL ? x->call.detail : joist_error_text(why);
-    const char *phase = why == JOIST_E_UNAVAILABLE ? "pick"
-                        : !x->call.connected       ? "connect"
-                        : x->head_sent             ? "body"
-                                                   : "response";
 
     if (why == JOIST_E_PROTO) {
-        JST_LOG(log, WARN, BAD_RESPONSE, "target=%.*s phase=%s err=\"%s\" id=%.*s",
-                JST_PRI(x->s->target_name), phase, detail, JST_PRI(x->s->request_id));
+        JST_LOG(log, WARN, BAD_RESPONSE, "target=%.*s phase=%s err=\"%.*s\" id=%.*s",
+                JST_PRI(x->s->target_name), phase_of(x, why), JST_PRI(reason),
+                JST_PRI(x->s->request_id));
     } else {
-        JST_LOG(log, WARN, UPSTREAM_FAILED, "target=%.*s phase=%s err=\"%s\" id=%.*s",
-                JST_PRI(x->s->target_name), phase, detail, JST_PRI(x->s->request_id));
+        JST_LOG(log, WARN, UPSTREAM_FAILED, "target=%.*s phase=%s err=\"%.*s\" id=%.*s",
+                JST_PRI(x->s->target_name), phase_of(x, why), JST_PRI(reason),
+                JST_PRI(x->s->request_id));
     }
+}
+
+/* Our own response; where debugging is on, with what failed. */
+static void
+respond_failure(struct exchange *x, int why, struct jst_slice reason)
+{
+    char text[REASON_BYTES + 320];
+    struct jst_field v[1];
+    struct jst_fields extra = {v, 0, 1};
+    size_t n;
+
+    if (!x->proxy->env.debug) {
+        jst_stream_respond_error(x->s, status_of(why), NULL);
+        return;
+    }
+    n = jst_fmt(text, sizeof(text), "target=%.*s phase=%s reason=%.*s",
+                (int)JST_MIN(x->s->target_name.n, 256u), x->s->target_name.p, phase_of(x, why),
+                JST_PRI(reason));
+    for (size_t i = 0; i < n; i++) { /* a Unix socket's path may hold any byte */
+        text[i] = (char)(text[i] >= 0x20 && text[i] <= 0x7e ? text[i] : '?');
+    }
+    (void)jst_fields_add(&extra, JST_S("X-Joist-Error"), jst_slice(text, n));
+    jst_stream_respond_error(x->s, status_of(why), &extra);
 }
 
 /* ---- from the origin ---- */
@@ -162,7 +213,8 @@ pass_head(struct exchange *x, const struct jst_head *head)
         return;
     }
     with_via = *head;
-    (void)jst_fields_add(&with_via.fields, JST_S("Via"), jst_forward_via(head->version_minor));
+    (void)jst_fields_add(&with_via.fields, JST_S("Via"),
+                         jst_forward_via(x->call.h2 ? 2 : 1, head->version_minor));
     jst_sink_head(x->s->response, &with_via);
 }
 
@@ -198,9 +250,12 @@ response_abort(struct jst_sink *sink, int why)
 {
     struct exchange *x = of_response(sink);
     struct jst_stream *s = x->s;
+    struct jst_slice reason;
+    char text[REASON_BYTES];
 
+    reason = describe(text, x, why);
     count_failure(x, why);
-    log_failure(x, why);
+    log_failure(x, why, reason);
     s->why = why;
     if (x->head_sent) {
         /* Never a short body that looks whole: the client's connection is cut. */
@@ -212,7 +267,7 @@ response_abort(struct jst_sink *sink, int why)
         x->request_ended = true;
         jst_stream_ignore_body(s);
     }
-    jst_stream_respond_error(s, status_of(why), NULL);
+    respond_failure(x, why, reason);
 }
 
 static const struct jst_sink_ops on_response_ops = {
@@ -251,6 +306,7 @@ fill_call(struct exchange *x, struct jst_slice raw_path)
     bool is_asterisk = jst_slice_eq(raw_path, JST_S("*"));
 
     x->call.req = req;
+    x->call.arena = &x->s->arena;
     x->call.on_response = &x->on_response;
     x->call.on_request = &x->on_request;
     x->call.timeouts = x->s->timeouts;

@@ -116,9 +116,6 @@ jst_call_start(struct jst_live *live, struct jst_client *c, struct jst_call *cal
 
     call->h2 = c->h2;
     call->unprocessed = false;
-    if (c->h2) {
-        JST_STAT_ADD(local, upstream_h2, 1);
-    }
     c->ops->start(c, call);
     if (call->reused) {
         JST_STAT_ADD(local, upstream_reuses, 1);
