@@ -315,6 +315,8 @@ create_exchange(struct jst_h1_server *c)
     x->s.svc = c->owner->svc;
     x->s.peer = &c->peer;
     x->s.start_ns = jst_loop_now_ns(c->conn.loop);
+    x->s.version_major = 1;
+    x->s.early = c->peer.tls != NULL && c->peer.tls->early;
     x->s.route = -1;
     c->x = x;
     c->skipped_empty = false;

@@ -1,64 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "proto/h1_request.h"
 
-#include "codec/uri.h"
-
-/* Bytes of the request line that a bad request's log line may show. */
-#define SHOWN_BYTES 64
+#include "proto/request.h"
 
 static bool
 is_framing(enum jst_field_id id)
 {
     return id == JST_FIELD_CONTENT_LENGTH || id == JST_FIELD_TRANSFER_ENCODING ||
            id == JST_FIELD_HOST;
-}
-
-/* Routing wants one spelling; most clients send it in lower case already. */
-static int
-read_host(struct jst_stream *s, struct jst_slice host)
-{
-    size_t i = 0;
-    char *p;
-
-    while (i < host.n && host.p[i] == jst_lower(host.p[i])) {
-        i++;
-    }
-    s->req.host = host;
-    if (i == host.n) {
-        return JOIST_OK;
-    }
-    p = jst_arena_alloc(&s->arena, host.n);
-    if (p == NULL) {
-        return JOIST_E_NOMEM;
-    }
-    for (i = 0; i < host.n; i++) {
-        p[i] = jst_lower(host.p[i]);
-    }
-    s->req.host = jst_slice(p, host.n);
-    return JOIST_OK;
-}
-
-static int
-read_path(struct jst_stream *s, struct jst_slice raw)
-{
-    char *p;
-    int n;
-
-    s->req.raw_path = raw;
-    s->req.path = raw;
-    if (jst_path_is_normal(raw) || jst_slice_eq(raw, JST_S("*"))) {
-        return JOIST_OK;
-    }
-    p = jst_arena_alloc(&s->arena, raw.n + 1);
-    if (p == NULL) {
-        return JOIST_E_NOMEM;
-    }
-    n = jst_path_normalize(p, raw.n, raw);
-    if (n < 0) {
-        return n;
-    }
-    s->req.path = jst_slice(p, (size_t)n);
-    return JOIST_OK;
 }
 
 static void
@@ -94,21 +43,6 @@ fill(struct jst_head *req, const struct jst_h1_head *h)
     }
 }
 
-static uint16_t
-refuse(struct jst_stream *s, enum jst_h1_err why)
-{
-    uint16_t status = jst_h1_err_status(why);
-
-    if (why == JST_H1_E_FIELD_COUNT) {
-        JST_STAT_ADD(s->local, limit_header_count, 1);
-    } else {
-        JST_STAT_ADD(s->local, bad_messages, 1);
-    }
-    JST_LOG(s->local->log, INFO, BAD_REQUEST, "status=%u err=\"%s\" target=\"%.*s\"", status,
-            jst_h1_err_text(why), (int)JST_MIN(s->req.target.n, SHOWN_BYTES), s->req.target.p);
-    return status;
-}
-
 uint16_t
 jst_h1_read_request(struct jst_stream *s, struct jst_h1_head *h, struct jst_slice head,
                     const struct joist_limits_conf *limits)
@@ -129,7 +63,7 @@ jst_h1_read_request(struct jst_stream *s, struct jst_h1_head *h, struct jst_slic
     s->req.target = h->target;
     s->req.query = h->query;
     if (why != JST_H1_OK) {
-        return refuse(s, why);
+        return jst_request_refuse(s, why);
     }
     if (limits->uri_bytes > 0 && h->target.n > limits->uri_bytes) {
         JST_STAT_ADD(s->local, limit_uri_bytes, 1);
@@ -142,12 +76,12 @@ jst_h1_read_request(struct jst_stream *s, struct jst_h1_head *h, struct jst_slic
     memcpy(h->fields.v, scratch, h->fields.n * sizeof(struct jst_field));
     h->fields.cap = h->fields.n;
     fill(&s->req, h);
-    rc = read_host(s, h->host);
+    rc = jst_request_set_host(s, h->host);
     if (rc == JOIST_OK && h->form != JST_H1_FORM_AUTHORITY) {
-        rc = read_path(s, h->path);
+        rc = jst_request_set_path(s, h->path);
     }
     if (rc == JOIST_E_PROTO) {
-        return refuse(s, JST_H1_E_TARGET);
+        return jst_request_refuse(s, JST_H1_E_TARGET);
     }
     return rc < 0 ? 503 : 0;
 }

@@ -2,6 +2,7 @@
 #include "proto/h1_server.h"
 
 #include "proto/h1_server_int.h"
+#include "proto/h2_server.h"
 
 #include <stdlib.h>
 
@@ -222,8 +223,10 @@ on_closed(struct jst_conn *conn)
     jst_timer_fini(conn->loop, &c->timer);
     jst_h1_drop_stored(c);
     jst_list_remove(&c->link);
-    JST_STAT_SUB(c->owner->local, conns_open, 1);
-    c->owner->on_gone(c->owner, &c->peer);
+    if (!c->passed_on) {
+        JST_STAT_SUB(c->owner->local, conns_open, 1);
+        c->owner->on_gone(c->owner, &c->peer);
+    }
     free(c);
 }
 
@@ -236,39 +239,87 @@ static const struct jst_conn_events conn_events = {
 
 /* ---- life ---- */
 
-int
-jst_h1_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
-                   bool sniff_h2)
+bool
+jst_h1_pass_to_h2(struct jst_h1_server *c, struct jst_slice first)
+{
+    if (jst_h2_server_adopt(c->owner, &c->conn, &c->peer, first) < 0) {
+        return false;
+    }
+    c->passed_on = true;
+    c->state = H1_DEAD;
+    jst_timer_stop(&c->timer);
+    return true;
+}
+
+/* All but the connection. */
+static struct jst_h1_server *
+create(struct jst_server_owner *owner, const struct jst_peer *peer)
 {
     struct jst_h1_server *c = calloc(1, sizeof(*c));
-    struct jst_loop *l = owner->local->loop;
-    int rc;
 
-    (void)sniff_h2;
     if (c == NULL) {
-        return JOIST_E_NOMEM;
+        return NULL;
     }
-    rc = jst_timer_init(l, &c->timer, on_timer);
-    if (rc < 0) {
-        goto fail;
-    }
-    rc = jst_conn_open(&c->conn, l, fd, &conn_events);
-    if (rc < 0) {
-        jst_timer_fini(l, &c->timer);
-        goto fail;
+    if (jst_timer_init(owner->local->loop, &c->timer, on_timer) < 0) {
+        free(c);
+        return NULL;
     }
     c->owner = owner;
     c->pump_task.run = jst_h1_run_pump;
     c->peer = *peer;
     c->state = H1_HEAD;
-    jst_list_insert(owner->conns, &c->link);
+    return c;
+}
+
+static void
+begin(struct jst_h1_server *c)
+{
+    jst_list_insert(c->owner->conns, &c->link);
+    jst_h1_touch(c);
+}
+
+int
+jst_h1_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
+                   bool sniff_h2)
+{
+    struct jst_h1_server *c = create(owner, peer);
+    int rc;
+
+    if (c == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    rc = jst_conn_open(&c->conn, owner->local->loop, fd, &conn_events);
+    if (rc < 0) {
+        jst_timer_fini(owner->local->loop, &c->timer);
+        free(c);
+        return rc;
+    }
+    c->sniff_h2 = sniff_h2;
     JST_STAT_ADD(owner->local, conns_open, 1);
     JST_STAT_ADD(owner->local, conns_accepted, 1);
-    jst_h1_touch(c);
+    begin(c);
     return JOIST_OK;
-fail:
-    free(c);
-    return rc;
+}
+
+int
+jst_h1_server_adopt(struct jst_server_owner *owner, struct jst_conn *conn,
+                    const struct jst_peer *peer)
+{
+    struct jst_h1_server *c = create(owner, peer);
+    int rc;
+
+    if (c == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    rc = jst_conn_move(&c->conn, conn, &conn_events);
+    if (rc < 0) {
+        jst_timer_fini(owner->local->loop, &c->timer);
+        free(c);
+        return rc;
+    }
+    c->peer.tls = jst_tls_info(&c->conn);
+    begin(c);
+    return JOIST_OK;
 }
 
 void

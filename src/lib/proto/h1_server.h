@@ -16,8 +16,9 @@
 
 struct jst_h1_server;
 
-/** Go on with an open connection (moved, see jst_conn_move()) as HTTP/1.1. `peer` is copied; `owner`
- *  is borrowed until on_gone. JOIST_E_NOMEM, JOIST_E_LIMIT: then no callback comes and `conn` stays the caller's. */
+/** Go on with an open connection (moved, see jst_conn_move()) as HTTP/1.1. `peer` is copied;
+ * `owner` is borrowed until on_gone. JOIST_E_NOMEM, JOIST_E_LIMIT: then no callback comes and
+ * `conn` stays the caller's. */
 int jst_h1_server_adopt(struct jst_server_owner *owner, struct jst_conn *conn,
                         const struct jst_peer *peer);
 

@@ -53,8 +53,8 @@ struct jst_h1_server {
     struct jst_timer timer;
     struct jst_task pump_task;
     struct jst_server_owner *owner; /* borrowed */
-    struct jst_h1_exchange *x;  /* owned; NULL between requests */
-    struct jst_buf *in;         /* owned; bytes read but not consumed; NULL when there are none */
+    struct jst_h1_exchange *x;      /* owned; NULL between requests */
+    struct jst_buf *in; /* owned; bytes read but not consumed; NULL when there are none */
     uint32_t in_off;
     uint32_t in_n;
     uint32_t in_seen;  /* scanned for the end of the head */
@@ -64,6 +64,8 @@ struct jst_h1_server {
     bool draining;
     bool served;        /* a request was answered: idle time is keep-alive time */
     bool skipped_empty; /* an empty line came before the next request line (RFC 9112 2.2) */
+    bool sniff_h2;      /* the first bytes may be the preface of HTTP/2 */
+    bool passed_on;     /* it goes on as HTTP/2 */
     bool reset_at_end;
     bool broken; /* something of a message could not be queued: nothing may follow, reset */
     struct jst_peer peer;
@@ -73,6 +75,9 @@ struct jst_h1_server {
 
 /* Cut the connection now; `reset`: with an RST. */
 void jst_h1_close(struct jst_h1_server *c, bool reset);
+
+/* Go on as HTTP/2, whose first bytes these are. False: out of memory. */
+bool jst_h1_pass_to_h2(struct jst_h1_server *c, struct jst_slice first);
 
 /* Close after what is queued has left; with an RST if reset_at_end. */
 void jst_h1_finish(struct jst_h1_server *c);

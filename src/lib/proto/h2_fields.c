@@ -118,6 +118,7 @@ jst_h2_block_add(struct jst_h2_block *b, struct jst_slice name, struct jst_slice
 
     if (bytes > b->bytes_max - b->bytes) {
         b->too_big = true;
+        b->excess += (uint32_t)JST_MIN(bytes, UINT32_MAX - b->excess);
     } else {
         b->bytes += (uint32_t)bytes;
     }

@@ -44,14 +44,15 @@ struct jst_h2_block {
     /* the rest, in order; cookies still in pieces until jst_h2_block_finish() */
     struct jst_fields fields;
     uint32_t bytes;
+    uint32_t excess; /* bytes beyond bytes_max, which were not kept */
     uint32_t cookies;
     bool too_many; /* fields_max was exceeded: what came after was not kept */
     bool too_big;  /* bytes_max was */
     bool no_memory;
 };
 
-/** One field. Never fails: the three marks above tell, and then only pseudo-header fields are kept,
- *  so that a refusal can be logged. */
+/** One field. Never fails: the three marks above tell, and nothing more is kept then (pseudo-header
+ *  fields came first, so that a refusal can be logged). */
 void jst_h2_block_add(struct jst_h2_block *b, struct jst_slice name, struct jst_slice value);
 
 /** The section is complete: joins the pieces of Cookie (RFC 9113 8.2.3). JOIST_E_LIMIT (too_many or

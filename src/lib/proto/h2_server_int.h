@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * What the files of the client's side of HTTP/2 share; nobody else includes it.
+ *
+ * h2_server.c         the connection: clocks, events, drain, its end
+ * h2_server_in.c      what comes in: nghttp2's callbacks for frames, floods
+ * h2_server_stream.c  one request: begin, body under credit, refuse, done
+ * h2_server_out.c     what goes out: the response's sink, frames to conn->out, credit back
+ *
+ * Rules:   nghttp2_session_mem_recv() runs in on_readable and the posted task alone, and
+ *          nghttp2_session_mem_send() in the turn's end alone, so that neither is nested. Sinks
+ *          and sources only note and submit. The session dies in on_closed.
+ */
+#include "proto/h2_fields.h"
+#include "proto/h2_server.h"
+
+enum jst_h2_state {
+    H2_OPEN,
+    H2_FLUSH,  /* nothing is read any more: close when the output has left */
+    H2_LINGER, /* our direction is closed; read and drop until the peer's is */
+    H2_DEAD,   /* closed; waiting for on_closed */
+};
+
+/* What is counted within a window of time (bounds.h JST_H2_FLOOD_*). */
+struct jst_h2_flood {
+    uint64_t since_ms;
+    uint32_t resets;
+    uint32_t pings;
+    uint32_t settings;
+    uint32_t empty;
+    uint32_t windows;
+    uint32_t errors;
+    const char *what; /* a limit was passed: the connection ends; NULL: none */
+};
+
+/* One request and its response. Lives in its own stream's arena. */
+struct jst_h2_stream {
+    struct jst_stream s;
+    struct jst_h2_server *c; /* borrowed */
+    struct jst_list link;
+    struct jst_sink response;
+    struct jst_source body;
+    struct jst_task task;       /* what a sink or source could not do itself */
+    struct jst_h2_block block;  /* the head, later the trailers */
+    struct jst_chain in;        /* request body without credit: at most the stream's window */
+    struct jst_chain out;       /* response body that is not in frames yet */
+    struct jst_fields trailers; /* of the response; arena */
+    uint64_t credit;            /* bytes of request body the handler still takes */
+    uint64_t response_left;     /* with a Content-Length: bytes still due */
+    uint64_t since_ms;          /* since when the client has made no progress */
+    uint32_t moved;             /* bytes since then */
+    size_t granted;             /* credit that the response's source has, and bytes in `out` */
+    size_t owed;                /* request bytes handed on, for which no window was opened yet */
+    uint32_t window;            /* the stream's receive window */
+    int32_t id;
+    uint32_t hold;      /* we are inside a call to the service or handler: do not end now */
+    bool begun;         /* the service has it; before, nobody but us */
+    bool expect;        /* the client waits for 100 (Continue), which was not sent yet */
+    bool recv_ended;    /* END_STREAM came */
+    bool has_trailers;  /* of the request: in `block` */
+    bool request_ended; /* end or abort was given to the handler, or it cancelled */
+    bool end_due;       /* an upgrade request's end waits for the final head */
+    bool head_sent;
+    bool response_ended; /* end or abort came from the handler, or it was cancelled */
+    bool deferred;       /* nghttp2 waits for data */
+    bool no_body;        /* HEAD, 204, 304: data is dropped */
+    bool bounded;        /* response_left counts */
+    bool tunnel;
+    bool sent_end; /* END_STREAM is in conn->out, or nothing more will be sent */
+    bool closed;   /* nghttp2 knows it no more */
+    bool reset;    /* by the client */
+};
+
+struct jst_h2_server {
+    struct jst_conn conn; /* first: freed with it */
+    struct jst_list link;
+    struct jst_timer timer;
+    struct jst_task read_task;      /* go on reading, or close what broke */
+    struct jst_task send_task;      /* at the turn's end: frames into conn->out */
+    struct jst_server_owner *owner; /* borrowed */
+    nghttp2_session *ng;            /* owned */
+    struct jst_list streams;        /* struct jst_h2_stream; owned */
+    struct jst_buf *first;          /* owned; read before us; NULL when used */
+    struct jst_buf *reading;        /* borrowed: where the bytes lie that nghttp2 is looking at */
+    size_t first_n;
+    size_t granted; /* of all streams */
+    size_t queued;  /* bytes in all streams' `out` */
+    uint64_t idle_since_ms;
+    struct jst_h2_flood flood;
+    uint32_t streams_n;
+    uint32_t lingered;
+    uint8_t state;   /* enum jst_h2_state */
+    bool draining;   /* the first GOAWAY was queued */
+    bool drained;    /* the last one was */
+    bool served;     /* a request came: idle time is keep-alive time */
+    bool broken;     /* out of memory inside of nghttp2: reset */
+    bool terminated; /* an error's GOAWAY was queued */
+    struct jst_peer peer;
+};
+
+/* ---- h2_server.c ---- */
+
+/* Cut the connection now; `reset`: with an RST. */
+void jst_h2_close(struct jst_h2_server *c, bool reset);
+
+/* Close after what is queued has left. */
+void jst_h2_finish(struct jst_h2_server *c);
+
+/* nghttp2 ran out of memory, or the like: reset, but not from inside a sink. */
+void jst_h2_break(struct jst_h2_server *c);
+
+/* GOAWAY with an error after this; streams end. */
+void jst_h2_terminate(struct jst_h2_server *c, uint32_t error);
+
+/* GOAWAY without an error: what is under way may end. */
+void jst_h2_drain(struct jst_h2_server *c);
+
+/* The last GOAWAY of a drain, once. */
+void jst_h2_drain_end(struct jst_h2_server *c);
+
+/* A stream began or ended, or bytes moved: choose the clock that runs now. */
+void jst_h2_touch(struct jst_h2_server *c);
+
+/* ---- h2_server_in.c ---- */
+
+int jst_h2_session_create(struct jst_h2_server *c);
+
+/* Bytes have left: they pay for window updates. */
+void jst_h2_flood_sent(struct jst_h2_server *c, size_t n);
+
+/* Do whatever can be done now. Never called from inside a sink or source. */
+void jst_h2_pump(struct jst_h2_server *c);
+
+/* ---- h2_server_stream.c ---- */
+
+struct jst_h2_stream *jst_h2_stream_create(struct jst_h2_server *c, int32_t id);
+
+/* Its head is complete: begin, whatever comes of it. */
+void jst_h2_stream_begin(struct jst_h2_stream *x, bool end_stream);
+
+/* A piece of its body; it lies in c->reading. */
+void jst_h2_stream_data(struct jst_h2_stream *x, const char *p, size_t n);
+
+/* END_STREAM came. */
+void jst_h2_stream_recv_end(struct jst_h2_stream *x);
+
+/* nghttp2 has closed it. */
+void jst_h2_stream_closed(struct jst_h2_stream *x, uint32_t error);
+
+/* Answer with `status` if nothing was sent yet, else reset it. */
+void jst_h2_stream_refuse(struct jst_h2_stream *x, uint16_t status, int why);
+
+/* RST_STREAM; nothing of it is sent any more. */
+void jst_h2_stream_reset(struct jst_h2_stream *x, uint32_t error);
+
+/* Both directions end now: tell the handler, count, keep nothing. */
+void jst_h2_stream_kill(struct jst_h2_stream *x, int why);
+
+/* END_STREAM is in conn->out. */
+void jst_h2_stream_sent_end(struct jst_h2_stream *x);
+
+/* Count bytes of its bodies as progress of the client. */
+void jst_h2_stream_progress(struct jst_h2_stream *x, size_t n);
+
+/* Is it the client that it waits for? */
+bool jst_h2_stream_waits(const struct jst_h2_stream *x);
+
+/* ---- h2_server_out.c ---- */
+
+extern const struct jst_sink_ops jst_h2_response_ops;
+
+/* Frames at the turn's end. */
+void jst_h2_want_send(struct jst_h2_server *c);
+void jst_h2_run_send(struct jst_task *t);
+
+void jst_h2_send_continue(struct jst_h2_stream *x);
+
+/* Credit for the response's source, as much as stream and connection may hold. */
+void jst_h2_grant(struct jst_h2_stream *x);
+
+/* For nghttp2's table. */
+int jst_h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header, size_t n,
+                     nghttp2_data_source *source, void *c);

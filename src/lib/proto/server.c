@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#include "proto/server.h"
+
+#include "proto/h1_server.h"
+#include "proto/h2_server.h"
+
+#include <stdlib.h>
+
+/* A TLS handshake under way. It is all that stands between accept and a protocol, so that neither
+ * protocol has to know a connection that cannot speak yet. */
+struct handshake {
+    struct jst_conn conn; /* first: freed with it */
+    struct jst_list link;
+    struct jst_timer timer;
+    struct jst_server_owner *owner; /* borrowed */
+    struct jst_peer peer;
+    bool closed;
+    bool passed_on; /* a protocol has the connection now */
+};
+
+static struct handshake *
+handshake_of(struct jst_conn *conn)
+{
+    return JST_CONTAINER(conn, struct handshake, conn);
+}
+
+/* ---- ending ---- */
+
+static void
+close_handshake(struct handshake *h, bool reset)
+{
+    if (!h->closed) {
+        h->closed = true;
+        jst_timer_stop(&h->timer);
+        jst_conn_close(&h->conn, reset);
+    }
+}
+
+static void
+log_failure(struct handshake *h, struct jst_slice why)
+{
+    char ip[JST_ADDR_TEXT_BYTES];
+
+    JST_STAT_ADD(h->owner->local, tls_failures, 1);
+    JST_LOG(h->owner->local->log, INFO, TLS_FAILED, "client=%.*s err=\"%.*s\"",
+            (int)jst_addr_print_ip(ip, &h->peer.addr), ip, JST_PRI(why));
+}
+
+static void
+on_failed(struct jst_conn *conn, int why)
+{
+    struct handshake *h = handshake_of(conn);
+    struct jst_slice text = jst_tls_error(conn);
+
+    if (!h->closed) {
+        log_failure(h, text.n > 0 ? text : jst_slice_z(joist_error_text(why)));
+        close_handshake(h, false);
+    }
+}
+
+static void
+on_timer(struct jst_timer *t)
+{
+    struct handshake *h = JST_CONTAINER(t, struct handshake, timer);
+
+    JST_STAT_ADD(h->owner->local, timeout_header, 1);
+    log_failure(h, JST_S("took too long"));
+    close_handshake(h, true);
+}
+
+static void
+on_closed(struct jst_conn *conn)
+{
+    struct handshake *h = handshake_of(conn);
+
+    jst_timer_fini(conn->loop, &h->timer);
+    jst_list_remove(&h->link);
+    if (!h->passed_on) {
+        JST_STAT_SUB(h->owner->local, conns_open, 1);
+        h->owner->on_gone(h->owner, &h->peer);
+    }
+    free(h);
+}
+
+/* ---- the handshake is complete ---- */
+
+static void
+count_handshake(struct jst_local *local, const struct jst_tls_info *info)
+{
+    JST_STAT_ADD(local, tls_handshakes, 1);
+    JST_STAT_ADD(local, tls_resumed, info->resumed ? 1 : 0);
+    JST_STAT_ADD(local, tls_ech, info->ech ? 1 : 0);
+    JST_STAT_ADD(local, tls_ech_retries, info->ech_failed ? 1 : 0);
+    JST_STAT_ADD(local, tls_unknown_sni, info->sni_unknown ? 1 : 0);
+}
+
+static void
+on_connected(struct jst_conn *conn)
+{
+    struct handshake *h = handshake_of(conn);
+    const struct jst_tls_info *info = jst_tls_info(conn);
+    int rc;
+
+    JST_ASSERT(info != NULL);
+    count_handshake(h->owner->local, info);
+    rc = info->alpn == JST_ALPN_H2 ? jst_h2_server_adopt(h->owner, conn, &h->peer, JST_SLICE_NONE)
+                                   : jst_h1_server_adopt(h->owner, conn, &h->peer);
+    if (rc < 0) {
+        JST_LOG(h->owner->local->log, ERROR, OUT_OF_MEMORY, "what=connection");
+        close_handshake(h, true);
+        return;
+    }
+    h->passed_on = true;
+    h->closed = true;
+    jst_timer_stop(&h->timer);
+}
+
+/* Nothing is read before on_connected; this is an end that came early. */
+static void
+on_readable(struct jst_conn *conn)
+{
+    if (jst_conn_has_hangup(conn)) {
+        on_failed(conn, JOIST_E_CLOSED);
+    }
+}
+
+static const struct jst_conn_events handshake_events = {
+    .on_readable = on_readable,
+    .on_connected = on_connected,
+    .on_failed = on_failed,
+    .on_closed = on_closed,
+};
+
+/* ---- open ---- */
+
+static int
+open_tls(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
+         struct jst_tls_server *tls)
+{
+    struct handshake *h = calloc(1, sizeof(*h));
+    struct jst_loop *l = owner->local->loop;
+    uint64_t ms = owner->conf->timeouts.header_ms;
+    int rc = JOIST_E_NOMEM;
+
+    if (h == NULL) {
+        return rc;
+    }
+    rc = jst_timer_init(l, &h->timer, on_timer);
+    if (rc < 0) {
+        goto fail;
+    }
+    rc = jst_conn_open(&h->conn, l, fd, &handshake_events);
+    if (rc < 0) {
+        jst_timer_fini(l, &h->timer);
+        goto fail;
+    }
+    h->owner = owner;
+    h->peer = *peer;
+    h->peer.tls = NULL;
+    jst_list_insert(owner->handshakes, &h->link);
+    JST_STAT_ADD(owner->local, conns_open, 1);
+    JST_STAT_ADD(owner->local, conns_accepted, 1);
+    jst_timer_set(l, &h->timer, ms > 0 ? jst_loop_now_ms(l) + ms : JST_NEVER);
+    if (jst_tls_accept(&h->conn, tls) < 0) {
+        log_failure(h, JST_S("out of memory"));
+        close_handshake(h, false); /* the descriptor is ours by now: it ends as a connection */
+    }
+    return JOIST_OK;
+fail:
+    free(h);
+    return rc;
+}
+
+int
+jst_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
+                const struct jst_server_how *how)
+{
+    if (how->tls != NULL) {
+        return open_tls(owner, fd, peer, how->tls);
+    }
+    if (how->h2 && !how->h1) {
+        return jst_h2_server_open(owner, fd, peer);
+    }
+    return jst_h1_server_open(owner, fd, peer, how->h2);
+}
+
+/* ---- all of a reactor ---- */
+
+void
+jst_server_drain_all(struct jst_server_owner *owner)
+{
+    JST_LIST_FOREACH (node, owner->handshakes) {
+        close_handshake(JST_CONTAINER(node, struct handshake, link), false);
+    }
+    jst_h1_server_drain_all(owner->conns);
+    jst_h2_server_drain_all(owner->h2_conns);
+}
+
+void
+jst_server_close_all(struct jst_server_owner *owner)
+{
+    JST_LIST_FOREACH (node, owner->handshakes) {
+        close_handshake(JST_CONTAINER(node, struct handshake, link), true);
+    }
+    jst_h1_server_close_all(owner->conns);
+    jst_h2_server_close_all(owner->h2_conns);
+}
+
+void
+jst_server_close_tunnels(struct jst_server_owner *owner)
+{
+    jst_h1_server_close_tunnels(owner->conns);
+    jst_h2_server_close_tunnels(owner->h2_conns);
+}
