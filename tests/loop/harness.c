@@ -306,12 +306,12 @@ rig_try_start(struct rig *g)
     jst_list_init(&r->handshakes);
     r->svc = (struct jst_service){jst_request_begin, on_done};
     r->owner = (struct jst_server_owner){.svc = &r->svc,
-                                           .conf = &r->h1,
-                                           .local = &r->local,
-                                           .conns = &r->conns,
-                                           .h2_conns = &r->h2_conns,
-                                           .handshakes = &r->handshakes,
-                                           .on_gone = on_gone};
+                                         .conf = &r->h1,
+                                         .local = &r->local,
+                                         .conns = &r->conns,
+                                         .h2_conns = &r->h2_conns,
+                                         .handshakes = &r->handshakes,
+                                         .on_gone = on_gone};
     jst_rand_init(&r->local.rand, (const uint8_t *)"a fixed seed for request ids....");
     if ((rc = jst_logger_create(&g->logger, &g->conf.log, 1)) < 0 ||
         (rc = jst_fronts_create(&fronts, &g->conf, NULL, &report)) < 0 ||
@@ -342,7 +342,7 @@ rig_start(struct rig *g)
 static void
 close_all(struct rig *g)
 {
-    jst_h1_server_close_all(&g->r.conns);
+    jst_server_close_all(&g->r.owner);
     for (int i = 0; i < 4; i++) {
         rig_turn(g);
     }
@@ -410,6 +410,8 @@ rig_assert_idle(struct rig *g)
     assert_int_equal(st->requests_open, 0);
     assert_int_equal(st->tunnels_open, 0);
     assert_true(jst_list_is_empty(&g->r.conns));
+    assert_true(jst_list_is_empty(&g->r.h2_conns));
+    assert_int_equal(st->h2_conns_open, 0);
     assert_int_equal(g->r.gen->uses, 1);
 }
 
@@ -477,13 +479,14 @@ int
 rig_try_client(struct rig *g, struct peer *p)
 {
     struct jst_peer peer = {.local_port = 80};
+    struct jst_server_how how = {.h1 = true, .h2 = g->sniff_h2};
     int fds[2];
     int rc;
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     assert_int_equal(jst_addr_literal(&peer.addr, JST_S("192.0.2.7"), 4711), 0);
     peer_init(p, fds[1]);
-    rc = jst_h1_server_open(&g->r.owner, fds[0], &peer, false);
+    rc = jst_server_open(&g->r.owner, fds[0], &peer, &how);
     if (rc < 0) {
         close(fds[0]);
         peer_fini(p);

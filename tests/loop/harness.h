@@ -57,7 +57,8 @@ struct rig {
     int last_why;
     uint16_t last_status;
     bool last_gone;
-    void *ctx; /* for services of a test's own */
+    bool sniff_h2; /* rig_client() may begin with HTTP/2 */
+    void *ctx;     /* for services of a test's own */
 };
 
 void rig_init(struct rig *g);
