@@ -50,6 +50,19 @@ GOOD = [
     '[[sites]]\nroot = "."\nspa = false\ntry_files = ["$path"]',
     '[upstreams.x]\ntargets = ["http://a", { url = "http://b", weight = 2 }]',
     '[log]\naccess = "json"',
+    '[listeners]\nbind = ":1"\nalpn = ["h2", "${P:http/1.1}"]\n[listeners.tls]\ncert = "c"\n'
+    'key = "k"\nmin_version = "1.3"\ngroups = ["X25519"]\nunknown_sni = "reject"\n'
+    'client_auth = { ca = "c", mode = "request" }\nearly_data = true',
+    '[listeners.tls]\ncert = ["c", "d"]\nkey = ["k", "l"]\nocsp = ["o", "p"]\n[listeners]\nbind = ":1"',
+    '[listeners]\nbind = ":1"\nredirect_https = true',
+    '[[listeners]]\nbind = ":1"\nredirect_https = 8443\n[[listeners]]\nbind = ":2"\ntls = {}\n'
+    'redirect_https = false',
+    '[[sites]]\nroot = "."\ntls = "off"\nhsts = true', '[[sites]]\nroot = "."\nhsts = "365d"',
+    '[[sites]]\nhost = "a"\nroot = "."\ntls = { cert = ["c"], key = ["k"] }',
+    '[upstreams.x]\nca = "c"\nhttp1_only = true\ntargets = ["https://a", { url = "h2c://b" }, '
+    '{ url = "https://b", sni = "s", verify_name = "v", cert = "c", key = "k" }]',
+    '[ech]\nkeys = "e.pem"', '[ech]\ndir = "ech"\nkeep = "10d"',
+    "[server]\ndebug = true\n[limits]\nh2_streams = 256",
 ]
 BAD = [
     "unknown = 1", "[server]\nthreads = 0", '[server]\nthreads = "four"', "[server]\nvia = 1",
@@ -63,6 +76,20 @@ BAD = [
     '[[sites]]\nroot = "."\nlimits = { conns_max = 1 }', "[upstreams.x]", '[[routes]]\nupstream = {}',
     '[upstreams.x]\ntargets = ["http://a"]\nname = "y"', '[[sites]]\ntls = "auto"\nroot = "."',
     '[[sites]]\nrespond = { status = 99 }',
+    '[listeners]\nbind = ":1"\nalpn = ["h3"]', '[listeners]\nbind = ":1"\nalpn = []',
+    '[listeners]\nbind = ":1"\nredirect_https = 0', '[listeners]\nbind = ":1"\nredirect_https = "yes"',
+    '[listeners]\nbind = ":1"\nredirect_https = true\ntls = { cert = "c" }',
+    '[listeners]\nbind = ":1"\ntls = { key = "k" }', '[listeners]\nbind = ":1"\ntls = "auto"',
+    '[listeners]\nbind = ":1"\ntls = { cert = [] }', '[listeners]\nbind = ":1"\ntls = { cert = 1 }',
+    '[listeners]\nbind = ":1"\ntls = { cert = "c", groups = ["P256"] }',
+    '[listeners]\nbind = ":1"\ntls = { cert = "c", min_version = "1.1" }',
+    '[listeners]\nbind = ":1"\ntls = { cert = "c", client_auth = {} }',
+    '[[sites]]\nroot = "."\nhost = "a"\ntls = { key = "k" }', '[[sites]]\nroot = "."\nhsts = 5',
+    '[[sites]]\nroot = "."\nhsts = 0', '[[routes]]\nroot = "."\ntls = "off"',
+    '[upstreams.x]\nkey = "k"\ntargets = ["https://a"]',
+    '[[routes]]\nupstream = { name = "a", sni = "b" }',
+    "[ech]", '[ech]\nkeys = "a"\ndir = "b"', '[ech]\nkeys = "a"\nkeep = "1d"',
+    "[limits]\nh2_streams = 0", '[server]\ndebug = "on"', "[tls]",
 ]
 
 
@@ -134,8 +161,23 @@ def toml_blocks(text):
     return [part.split("```")[0] for part in parts]
 
 
-def test_examples_of_the_page_are_good(tmp_path):
-    for number, text in enumerate(toml_blocks(PAGE.read_text())):
+def test_examples_of_the_page_are_good(tmp_path, pki):
+    """The files that they name are there: certificates of the names that they serve."""
+    put(tmp_path, "shop", pki.site("shop.example", "www.shop.example"))
+    put(tmp_path, "shop-rsa", pki.site("shop.example", "www.shop.example", key="rsa"))
+    put(tmp_path, "blog", pki.site("blog.example"))
+    put(tmp_path, "joist", pki.client("joist"))
+    for name in ("clients-ca.pem", "internal-ca.pem"):
+        (tmp_path / name).write_text(pki.ca.read_text())
+    blocks = toml_blocks(PAGE.read_text())
+    assert len(blocks) >= 5
+    for number, text in enumerate(blocks):
         path = Path(tmp_path) / f"{number}.toml"
         path.write_text(text)
-        assert joist("config", "validate", str(path)).returncode == 0, text
+        done = joist("config", "validate", str(path))
+        assert (done.returncode, done.stderr) == (0, ""), text
+
+
+def put(folder, name, cert):
+    (folder / f"{name}.pem").write_text(cert.cert.read_text())
+    (folder / f"{name}-key.pem").write_text(cert.key.read_text())

@@ -24,7 +24,7 @@ proxy = "http://127.0.0.1:3000"
 [[sites]]
 host = "b.*.example.com"
 respond = "x"
-tls = "auto"
+compress = true
 """
 
 
@@ -60,9 +60,9 @@ help: did you mean 'drain'?
 joist.toml:8:1: error: 'root' and 'proxy' exclude each other
      8 | proxy = "http://127.0.0.1:3000"
        | ^~~~~
-joist.toml:13:1: error: 'tls' is not there yet (TLS)
-    13 | tls = "auto"
-       | ^~~
+joist.toml:13:1: error: 'compress' is not there yet (compression)
+    13 | compress = true
+       | ^~~~~~~~
 joist.toml: 4 errors
 """
 
