@@ -232,9 +232,10 @@ is_cert_name(struct jst_slice name, bool *disguised)
            jst_slice_ieq(spelled, cert_fingerprint);
 }
 
-/* As with the forwarding names: of a trusted proxy nothing in disguise is believed. */
+/* As with the forwarding names: of a trusted proxy nothing in disguise is believed. The name goes
+ * as well: routes look at fields that end here, too. */
 static void
-drop_cert_claims(struct jst_stream *s, bool asks)
+erase_cert_claims(struct jst_stream *s, bool asks)
 {
     struct jst_fields *fields = &s->req.fields;
 
@@ -242,9 +243,9 @@ drop_cert_claims(struct jst_stream *s, bool asks)
         struct jst_field *f = &fields->v[i];
         bool disguised = false;
 
-        if (f->id == JST_FIELD_OTHER && is_cert_name(f->name, &disguised)) {
-            f->drop = f->drop || asks || disguised ||
-                      !jst_snapshot_trusts(jst_gen_of(s)->snap, &s->peer->addr);
+        if (f->id == JST_FIELD_OTHER && is_cert_name(f->name, &disguised) &&
+            (asks || disguised || !jst_snapshot_trusts(jst_gen_of(s)->snap, &s->peer->addr))) {
+            *f = (struct jst_field){.name = JST_S(""), .value = JST_S(""), .drop = true};
         }
     }
 }
@@ -269,7 +270,7 @@ jst_identify_certificate(struct jst_stream *s, const struct jst_front *front)
     const struct jst_tls_info *tls = s->peer->tls;
     int rc;
 
-    drop_cert_claims(s, front->asks_cert);
+    erase_cert_claims(s, front->asks_cert);
     if (!front->asks_cert) {
         return JOIST_OK;
     }

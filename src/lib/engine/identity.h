@@ -9,7 +9,7 @@
 #include "engine/reactor.h"
 
 /** Before routing. Where the listener asks for client certificates: put X-Client-Verify, -Subject
- * and -Fingerprint into the request's fields. The same names from the client itself are dropped; a
+ * and -Fingerprint into the request's fields. The same names from the client itself are erased; a
  *  trusted proxy's stay, unless the listener asks. JOIST_E_NOMEM: the request must not go on. */
 int jst_identify_certificate(struct jst_stream *s, const struct jst_front *front);
 

@@ -4,6 +4,7 @@
 #include <joist/cert.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -209,6 +210,7 @@ read_subject(struct secure_client *c)
 static void
 prepare(struct secure_client *c, const struct secure_ask *ask)
 {
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL's writes to a connection that was closed */
     memset(c, 0, sizeof(*c));
     c->ctx = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
