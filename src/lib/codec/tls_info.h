@@ -18,13 +18,16 @@ struct jst_tls_info {
     struct jst_slice version; /* "TLSv1.3" */
     struct jst_slice cipher;  /* "TLS_AES_256_GCM_SHA384" */
     struct jst_slice group;   /* "X25519MLKEM768"; empty with plain RSA or a PSK without exchange */
-    struct jst_slice sni;     /* asked for, lower case; the inner name where ECH was used; or empty */
+    struct jst_slice sni; /* asked for, lower case; the inner name where ECH was used; or empty */
     /* of a client's verified certificate, else empty */
     struct jst_slice subject;     /* RFC 2253 */
     struct jst_slice fingerprint; /* SHA-256 of the certificate, hexadecimal, lower case */
-    uint8_t alpn;         /* enum jst_alpn */
+    uint8_t alpn;                 /* enum jst_alpn */
     bool resumed;
     bool ech;
+    bool sni_unknown; /* a name was asked for that no certificate is for: the default was sent */
+    bool ech_failed;  /* ECH was tried with a key that is not ours, or as GREASE: `sni` is the outer
+                         name, and retry configurations were sent */
     bool early; /* what is read now is 0-RTT data: it may be a replay. Cleared when the handshake is
                    complete */
 };

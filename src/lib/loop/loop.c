@@ -209,6 +209,24 @@ jst_io_remove(struct jst_loop *l, struct jst_io *io)
     }
 }
 
+int
+jst_io_move(struct jst_loop *l, struct jst_io *to, const struct jst_io *from)
+{
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                            .data = {.ptr = to}};
+
+    if (epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, from->fd, &e) != 0) {
+        return JOIST_E_NOMEM;
+    }
+    to->fd = from->fd;
+    for (int i = l->event_at + 1; i < l->events_n; i++) {
+        if (l->events[i].data.ptr == from) {
+            l->events[i].data.ptr = to;
+        }
+    }
+    return JOIST_OK;
+}
+
 static unsigned
 io_events(uint32_t e)
 {

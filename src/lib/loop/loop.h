@@ -36,6 +36,11 @@ int jst_io_add(struct jst_loop *l, struct jst_io *io);
 /** The same for a listening socket shared with other loops: level-triggered, one loop is woken. */
 int jst_io_add_shared(struct jst_loop *l, struct jst_io *io);
 
+/** From now on events of from's descriptor, also those of this turn that are still to come, go to
+ *  `to` (whose fd is set by this); what is ready is told again. JOIST_E_NOMEM: nothing has changed.
+ */
+int jst_io_move(struct jst_loop *l, struct jst_io *to, const struct jst_io *from);
+
 /** Call before closing the descriptor. No callback comes any more, also none of this turn; `io`
  *  must stay in memory until the turn is over (see jst_loop_end). */
 void jst_io_remove(struct jst_loop *l, struct jst_io *io);

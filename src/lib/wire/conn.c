@@ -1,190 +1,22 @@
 // SPDX-License-Identifier: MIT
-#include "wire/conn.h"
+#include "wire/layer.h"
 
 #include "sys/call.h"
 #include "sys/sock.h"
 
 #include <errno.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-enum {
-    READABLE = 1 << 0, /* a read may find something */
-    WRITABLE = 1 << 1, /* the last write was not cut short */
-    CONNECTING = 1 << 2,
-    HANGUP = 1 << 3, /* the peer's FIN has been announced: read on until it is seen */
-    ENDED = 1 << 4,  /* ... and it was read */
-    FAILED = 1 << 5, /* on_failed is due or done */
-    SHUT_WANTED = 1 << 6,
-    SHUT_DONE = 1 << 7,
-    CLOSED = 1 << 8,
-};
-
-static void
-fail(struct jst_conn *c, int why)
+void
+jst_conn_fail(struct jst_conn *c, int why)
 {
-    if ((c->flags & (FAILED | CLOSED)) != 0) {
+    if ((c->flags & (JST_CONN_FAILED | JST_CONN_CLOSED)) != 0) {
         return;
     }
-    c->flags |= FAILED;
+    c->flags |= JST_CONN_FAILED;
     c->why = (int16_t)why;
     jst_chain_clear(&c->out);
     jst_loop_post(c->loop, &c->read_task);
-}
-
-/* ---- writing ---- */
-
-/* Bytes sent, 0 if the socket is full, or an error. */
-static ssize_t
-write_memory(struct jst_conn *c)
-{
-    struct iovec iov[JST_WRITE_PIECES_MAX];
-    struct jst_seg *s = c->out.first;
-    struct msghdr msg = {.msg_iov = iov};
-    size_t bytes = 0;
-    size_t n = 0;
-    ssize_t sent;
-
-    if (s->next == NULL) { /* the common case, and a cheaper call */
-        sent = jst_call_send(c->io.fd, s->p, s->n, MSG_NOSIGNAL);
-        bytes = s->n;
-    } else {
-        for (; s != NULL && s->file == NULL && n < JST_WRITE_PIECES_MAX; s = s->next, n++) {
-            iov[n] = (struct iovec){.iov_base = (void *)(uintptr_t)s->p, .iov_len = s->n};
-            bytes += s->n;
-        }
-        msg.msg_iovlen = n;
-        sent = jst_call_sendmsg(c->io.fd, &msg, MSG_NOSIGNAL | (s != NULL ? MSG_MORE : 0));
-    }
-    if (sent < 0 || (size_t)sent < bytes) {
-        c->flags &= (uint16_t)~WRITABLE;
-    }
-    return sent;
-}
-
-static ssize_t
-write_file(struct jst_conn *c)
-{
-    struct jst_seg *s = c->out.first;
-    off_t off = s->off;
-    ssize_t sent =
-        jst_call_sendfile(c->io.fd, s->file->fd, &off, JST_MIN(s->n, JST_WRITE_BATCH_BYTES));
-
-    if (sent < 0) {
-        c->flags &= (uint16_t)~WRITABLE;
-    } else if (sent == 0) { /* the file is shorter than when its length was promised */
-        fail(c, JOIST_E_IO);
-    }
-    return sent;
-}
-
-static void
-shutdown_now(struct jst_conn *c)
-{
-    c->flags |= SHUT_DONE;
-    (void)shutdown(c->io.fd, SHUT_WR); /* if it fails the peer is gone, which a read will tell */
-}
-
-/* Write until the socket is full or a batch is over. */
-static size_t
-write_some(struct jst_conn *c)
-{
-    size_t total = 0;
-
-    while (c->out.first != NULL && (c->flags & WRITABLE) && total < JST_WRITE_BATCH_BYTES) {
-        ssize_t sent = c->out.first->file != NULL ? write_file(c) : write_memory(c);
-
-        if (sent < 0 && errno == EINTR) {
-            c->flags |= WRITABLE;
-            continue;
-        }
-        if (sent <= 0) {
-            if (sent < 0 && errno != EAGAIN) {
-                fail(c, jst_errno_code(errno));
-            }
-            break;
-        }
-        jst_chain_drop(&c->out, (size_t)sent);
-        total += (size_t)sent;
-    }
-    return total;
-}
-
-static void
-flush(struct jst_conn *c)
-{
-    size_t total = c->sent_now + write_some(c);
-
-    c->sent_now = 0;
-    if ((c->flags & FAILED) != 0) {
-        return; /* `out` was cleared, not sent: on_failed() tells */
-    }
-    if (c->out.first != NULL && (c->flags & WRITABLE)) {
-        jst_loop_defer(c->loop, &c->write_task); /* the others' turn first */
-    } else if (c->out.first != NULL) {
-        jst_chain_compact(&c->out); /* it waits for the peer: hold no read buffers */
-    } else if ((c->flags & (SHUT_WANTED | SHUT_DONE)) == SHUT_WANTED) {
-        shutdown_now(c);
-    }
-    /* Also with 0 when the socket takes nothing: somebody's clock must run while bytes wait. */
-    if ((total > 0 || c->out.first != NULL) && c->ev->on_sent != NULL) {
-        c->ev->on_sent(c, total);
-    }
-}
-
-static void
-run_write_task(struct jst_task *t)
-{
-    struct jst_conn *c = JST_CONTAINER(t, struct jst_conn, write_task);
-
-    if ((c->flags & CLOSED) != 0) {
-        if (c->read_task.queued) {
-            jst_task_cancel(c->loop, &c->read_task);
-        }
-        if (c->io.fd >= 0) { /* queued for writing when it was closed: end it in the endings */
-            close(c->io.fd);
-            c->io.fd = -1;
-            jst_loop_end(c->loop, &c->write_task);
-            return;
-        }
-        c->ev->on_closed(c);
-        return;
-    }
-    if ((c->flags & (CONNECTING | FAILED)) == 0) {
-        flush(c);
-    }
-}
-
-void
-jst_conn_write(struct jst_conn *c, struct jst_chain *move)
-{
-    if ((c->flags & (FAILED | CLOSED | SHUT_WANTED)) != 0) {
-        jst_chain_clear(move);
-        if ((c->flags & (FAILED | CLOSED)) != 0) {
-            jst_chain_clear(&c->out);
-        }
-        return;
-    }
-    jst_chain_join(&c->out, move);
-    if ((c->flags & (WRITABLE | CONNECTING)) != WRITABLE) {
-        return;
-    }
-    if (c->out.bytes >= JST_WRITE_NOW_BYTES) {
-        c->sent_now += (uint32_t)write_some(c);
-    }
-    jst_loop_defer(c->loop, &c->write_task);
-}
-
-void
-jst_conn_shutdown(struct jst_conn *c)
-{
-    if ((c->flags & (FAILED | CLOSED | SHUT_WANTED)) != 0) {
-        return;
-    }
-    c->flags |= SHUT_WANTED;
-    if ((c->flags & CONNECTING) == 0) {
-        jst_loop_defer(c->loop, &c->write_task);
-    }
 }
 
 /* ---- reading ---- */
@@ -195,21 +27,28 @@ jst_conn_read(struct jst_conn *c, char *out, size_t cap)
     ssize_t n;
 
     JST_ASSERT_HOT(cap > 0 && cap <= INT32_MAX);
-    if ((c->flags & (READABLE | CLOSED)) != READABLE) {
-        return (c->flags & ENDED) ? JOIST_E_CLOSED : JOIST_E_AGAIN;
+    if ((c->flags & JST_CONN_SHAKING) != 0) {
+        return JOIST_E_AGAIN;
+    }
+    if (c->layer != NULL && (c->flags & JST_CONN_CLOSED) == 0) {
+        return c->layer->ops->read(c, out, cap);
+    }
+    if ((c->flags & (JST_CONN_READABLE | JST_CONN_CLOSED)) != JST_CONN_READABLE) {
+        return (c->flags & JST_CONN_ENDED) ? JOIST_E_CLOSED : JOIST_E_AGAIN;
     }
     do {
         n = jst_call_recv(c->io.fd, out, cap, 0);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
-        if ((size_t)n < cap && (c->flags & HANGUP) == 0) {
-            c->flags &= (uint16_t)~READABLE; /* epoll(7): a short read has emptied the socket */
+        if ((size_t)n < cap && (c->flags & JST_CONN_HANGUP) == 0) {
+            c->flags &=
+                (uint16_t)~JST_CONN_READABLE; /* epoll(7): a short read has emptied the socket */
         }
         return (int)n;
     }
-    c->flags &= (uint16_t)~READABLE;
+    c->flags &= (uint16_t)~JST_CONN_READABLE;
     if (n == 0) {
-        c->flags |= ENDED | HANGUP;
+        c->flags |= JST_CONN_ENDED | JST_CONN_HANGUP;
         return JOIST_E_CLOSED;
     }
     return jst_errno_code(errno);
@@ -218,19 +57,30 @@ jst_conn_read(struct jst_conn *c, char *out, size_t cap)
 bool
 jst_conn_is_readable(const struct jst_conn *c)
 {
-    return (c->flags & (READABLE | CLOSED)) == READABLE;
+    return (c->flags & (JST_CONN_READABLE | JST_CONN_CLOSED | JST_CONN_SHAKING)) ==
+           JST_CONN_READABLE;
 }
 
 bool
 jst_conn_has_failed(const struct jst_conn *c)
 {
-    return (c->flags & FAILED) != 0;
+    return (c->flags & JST_CONN_FAILED) != 0;
 }
 
 bool
 jst_conn_has_hangup(const struct jst_conn *c)
 {
-    return (c->flags & (HANGUP | ENDED)) != 0;
+    return (c->flags & (JST_CONN_HANGUP | JST_CONN_ENDED)) != 0;
+}
+
+/* What is asked is const; the answer may have to be decrypted first. */
+static int
+peek_layer(const struct jst_conn *c)
+{
+    if ((c->flags & JST_CONN_SHAKING) != 0) {
+        return JOIST_E_AGAIN;
+    }
+    return c->layer->ops->peek((struct jst_conn *)(uintptr_t)c);
 }
 
 bool
@@ -238,8 +88,15 @@ jst_conn_is_at_end(const struct jst_conn *c)
 {
     char byte;
 
-    return jst_conn_has_hangup(c) && (c->flags & CLOSED) == 0 &&
-           recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    if (!jst_conn_has_hangup(c) || (c->flags & JST_CONN_CLOSED) != 0) {
+        return false;
+    }
+    if (c->layer != NULL) {
+        int rc = peek_layer(c);
+
+        return rc < 0 && rc != JOIST_E_AGAIN;
+    }
+    return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 bool
@@ -247,8 +104,11 @@ jst_conn_is_dead(const struct jst_conn *c)
 {
     char byte;
 
-    if ((c->flags & (FAILED | CLOSED | HANGUP | ENDED)) != 0) {
+    if ((c->flags & (JST_CONN_FAILED | JST_CONN_CLOSED | JST_CONN_HANGUP | JST_CONN_ENDED)) != 0) {
         return true;
+    }
+    if (c->layer != NULL) {
+        return peek_layer(c) != JOIST_E_AGAIN; /* tickets and the like are no data */
     }
     /* Anything to read here, data or the end, means that it cannot take a new request. */
     return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
@@ -257,7 +117,7 @@ jst_conn_is_dead(const struct jst_conn *c)
 void
 jst_conn_want_read(struct jst_conn *c)
 {
-    if ((c->flags & CLOSED) == 0) {
+    if ((c->flags & JST_CONN_CLOSED) == 0) {
         jst_loop_post(c->loop, &c->read_task);
     }
 }
@@ -268,10 +128,10 @@ run_read_task(struct jst_task *t)
     struct jst_conn *c = JST_CONTAINER(t, struct jst_conn, read_task);
 
     /* After a failed write there may still be a response to read. */
-    if ((c->flags & (CLOSED | CONNECTING)) == 0) {
+    if ((c->flags & (JST_CONN_CLOSED | JST_CONN_CONNECTING | JST_CONN_SHAKING)) == 0) {
         c->ev->on_readable(c);
     }
-    if ((c->flags & (FAILED | CLOSED)) == FAILED && c->why != 0) {
+    if ((c->flags & (JST_CONN_FAILED | JST_CONN_CLOSED)) == JST_CONN_FAILED && c->why != 0) {
         int why = c->why;
 
         c->why = 0;
@@ -281,18 +141,11 @@ run_read_task(struct jst_task *t)
 
 /* ---- events ---- */
 
+/* It can be used now: let what was queued meanwhile leave, and tell. */
 static void
-finish_connect(struct jst_conn *c)
+begin_use(struct jst_conn *c)
 {
-    int rc = jst_sock_error(c->io.fd);
-
-    c->flags &= (uint16_t)~CONNECTING;
-    if (rc < 0) {
-        fail(c, rc);
-        return;
-    }
-    c->flags |= WRITABLE;
-    if (c->out.first != NULL || (c->flags & SHUT_WANTED) != 0) {
+    if (c->out.first != NULL || (c->flags & JST_CONN_SHUT_WANTED) != 0) {
         jst_loop_defer(c->loop, &c->write_task);
     }
     if (c->ev->on_connected != NULL) {
@@ -301,34 +154,70 @@ finish_connect(struct jst_conn *c)
 }
 
 static void
+finish_connect(struct jst_conn *c)
+{
+    int rc = jst_sock_error(c->io.fd);
+
+    c->flags &= (uint16_t)~JST_CONN_CONNECTING;
+    if (rc < 0) {
+        jst_conn_fail(c, rc);
+        return;
+    }
+    c->flags |= JST_CONN_WRITABLE;
+    if ((c->flags & JST_CONN_SHAKING) == 0) {
+        begin_use(c);
+    }
+}
+
+/* Returns whether the connection can be used now. */
+static bool
+go_on_shaking(struct jst_conn *c)
+{
+    int rc = c->layer->ops->shake(c);
+
+    if (rc < 0) {
+        if (rc != JOIST_E_AGAIN) {
+            jst_conn_fail(c, rc);
+        }
+        return false;
+    }
+    c->flags &= (uint16_t)~JST_CONN_SHAKING;
+    begin_use(c);
+    return (c->flags & (JST_CONN_CLOSED | JST_CONN_FAILED)) == 0;
+}
+
+static void
 on_io(struct jst_io *io, unsigned events)
 {
     struct jst_conn *c = JST_CONTAINER(io, struct jst_conn, io);
 
-    if ((c->flags & CONNECTING) != 0) {
+    if ((c->flags & JST_CONN_CONNECTING) != 0) {
         if ((events & JST_IO_WRITE) == 0) {
             return;
         }
         finish_connect(c);
-        if ((c->flags & (CLOSED | FAILED)) != 0) {
+        if ((c->flags & (JST_CONN_CLOSED | JST_CONN_FAILED)) != 0) {
             return;
         }
     }
-    if ((events & JST_IO_WRITE) != 0 && (c->flags & WRITABLE) == 0) {
-        c->flags |= WRITABLE;
+    if ((events & JST_IO_WRITE) != 0 && (c->flags & JST_CONN_WRITABLE) == 0) {
+        c->flags |= JST_CONN_WRITABLE;
         if (c->out.first != NULL) {
             jst_loop_defer(c->loop, &c->write_task);
         }
     }
     if ((events & JST_IO_HANGUP) != 0) {
-        c->flags |= HANGUP;
+        c->flags |= JST_CONN_HANGUP;
     }
     if ((events & JST_IO_READ) != 0) {
-        c->flags |= READABLE;
+        c->flags |= JST_CONN_READABLE | JST_CONN_SOCKET;
+    }
+    if ((c->flags & JST_CONN_SHAKING) != 0 ? go_on_shaking(c) && jst_conn_is_readable(c)
+                                           : (events & JST_IO_READ) != 0) {
         c->ev->on_readable(c);
     }
     if ((events & JST_IO_ERROR) != 0) {
-        fail(c, JOIST_E_RESET);
+        jst_conn_fail(c, JOIST_E_RESET);
     }
 }
 
@@ -342,7 +231,7 @@ start(struct jst_conn *c, struct jst_loop *l, int fd, const struct jst_conn_even
         .io = {fd, on_io},
         .loop = l,
         .ev = ev,
-        .write_task = {.run = run_write_task},
+        .write_task = {.run = jst_conn_run_write},
         .read_task = {.run = run_read_task},
         .flags = (uint16_t)flags,
     };
@@ -352,7 +241,7 @@ start(struct jst_conn *c, struct jst_loop *l, int fd, const struct jst_conn_even
 int
 jst_conn_open(struct jst_conn *c, struct jst_loop *l, int fd, const struct jst_conn_events *ev)
 {
-    return start(c, l, fd, ev, WRITABLE);
+    return start(c, l, fd, ev, JST_CONN_WRITABLE);
 }
 
 int
@@ -365,20 +254,68 @@ jst_conn_connect(struct jst_conn *c, struct jst_loop *l, const struct jst_addr *
     if (fd < 0) {
         return fd;
     }
-    rc = start(c, l, fd, ev, CONNECTING);
+    rc = start(c, l, fd, ev, JST_CONN_CONNECTING);
     if (rc < 0) {
         close(fd);
     }
     return rc;
 }
 
+int
+jst_conn_move(struct jst_conn *to, struct jst_conn *from, const struct jst_conn_events *ev)
+{
+    struct jst_loop *l = from->loop;
+    int rc;
+
+    JST_ASSERT((from->flags & JST_CONN_CLOSED) == 0);
+    *to = *from;
+    to->ev = ev;
+    to->write_task = (struct jst_task){.run = jst_conn_run_write};
+    to->read_task = (struct jst_task){.run = run_read_task};
+    rc = jst_io_move(l, &to->io, &from->io);
+    if (rc < 0) {
+        return rc;
+    }
+    from->io.fd = -1;
+    from->out = (struct jst_chain){0};
+    from->layer = NULL;
+    from->flags = JST_CONN_CLOSED;
+    if (to->out.first != NULL || (to->flags & JST_CONN_SHUT_WANTED) != 0 || to->sent_now > 0) {
+        jst_loop_defer(l, &to->write_task);
+    }
+    if ((to->flags & (JST_CONN_READABLE | JST_CONN_FAILED | JST_CONN_HANGUP)) != 0 ||
+        from->read_task.queued) {
+        jst_loop_post(l, &to->read_task);
+    }
+    jst_task_cancel(l, &from->read_task);
+    jst_task_cancel(l, &from->write_task);
+    jst_loop_end(l, &from->write_task);
+    return JOIST_OK;
+}
+
+/* A clean end, if nothing is missing: what was cut must not look whole. */
+static void
+say_goodbye(struct jst_conn *c)
+{
+    const unsigned no = JST_CONN_FAILED | JST_CONN_SHAKING | JST_CONN_CONNECTING |
+                        JST_CONN_NOTIFIED | JST_CONN_SHUT_DONE;
+
+    if (c->layer != NULL && (c->flags & no) == 0 && c->out.first == NULL) {
+        c->flags |= JST_CONN_NOTIFIED;
+        c->layer->ops->finish(c);
+    }
+}
+
 void
 jst_conn_close(struct jst_conn *c, bool reset)
 {
-    if ((c->flags & CLOSED) != 0) {
+    if ((c->flags & JST_CONN_CLOSED) != 0) {
         return;
     }
-    c->flags |= CLOSED;
+    if (!reset) {
+        say_goodbye(c);
+    }
+    c->flags |= JST_CONN_CLOSED;
     jst_chain_clear(&c->out);
     jst_io_remove(c->loop, &c->io);
     if (reset) {

@@ -19,6 +19,7 @@
 #include "sys/addr.h"
 
 struct jst_conn;
+struct jst_layer; /* private to wire/: what stands between a connection and its socket: TLS */
 
 struct jst_conn_events {
     /** Bytes, or the end, may be read (once per edge: read until JOIST_E_AGAIN, or remember with
@@ -40,6 +41,7 @@ struct jst_conn {
     struct jst_loop *loop;            /* borrowed */
     const struct jst_conn_events *ev; /* borrowed */
     struct jst_chain out;       /* owned: accepted by jst_conn_write(), not yet in the kernel */
+    struct jst_layer *layer;    /* private to wire/: owned; NULL: plain */
     struct jst_task write_task; /* private to wire/: flush, then the end */
     struct jst_task read_task;  /* private to wire/: wanted reads and failures */
     uint32_t sent_now; /* private to wire/: written ahead of the turn's end, not yet reported */
@@ -57,14 +59,15 @@ int jst_conn_open(struct jst_conn *c, struct jst_loop *l, int fd, const struct j
 int jst_conn_connect(struct jst_conn *c, struct jst_loop *l, const struct jst_addr *to,
                      const struct jst_conn_events *ev);
 
-/** Go on with the connection of `from` in `to`, whose memory is another owner's: socket, TLS, output
- *  that waits, readiness (on_readable is posted if something may be read). `from` is closed by this:
- *  its on_closed comes at the end of the turn. JOIST_E_NOMEM, JOIST_E_LIMIT: `from` stays as it is. */
+/** Go on with the connection of `from` in `to`, whose memory is another owner's: socket, TLS,
+ * output that waits, readiness (on_readable is posted if something may be read). `from` is closed
+ * by this: its on_closed comes at the end of the turn. JOIST_E_NOMEM, JOIST_E_LIMIT: `from` stays
+ * as it is. */
 int jst_conn_move(struct jst_conn *to, struct jst_conn *from, const struct jst_conn_events *ev);
 
 /** Read at most `cap` bytes. Returns the count, JOIST_E_AGAIN, JOIST_E_CLOSED at the end of the
- *  stream, or JOIST_E_RESET/JOIST_E_IO. A read that is shorter than `cap` clears readability, so
- *  no second call is spent on EAGAIN. */
+ *  stream, or JOIST_E_RESET/JOIST_E_IO (with TLS also JOIST_E_TLS). A read that is shorter than
+ * `cap` clears readability, so no second call is spent on EAGAIN. */
 int jst_conn_read(struct jst_conn *c, char *out, size_t cap);
 
 /** May a read find something without a new event? */
