@@ -206,7 +206,7 @@ world_init(struct world *w, const struct joist_proxy_conf *conf)
 {
     static const struct joist_proxy_conf plain = {.pool = "origin"};
     struct jst_clock clock = {now_ns, wall_us, w};
-    struct jst_proxy_env env = {find_upool, true, false};
+    struct jst_proxy_env env = {find_upool, true, true};
 
     memset(w, 0, sizeof(*w));
     w->now_ns = 1000000000;
@@ -238,7 +238,7 @@ world_init(struct world *w, const struct joist_proxy_conf *conf)
                                            .handshakes = &w->handshakes,
                                            .on_gone = on_gone};
     listen_origin(w);
-    assert_int_equal(jst_upstreams_create(&w->local.upstreams, &w->local, jst_h1_client_open), 0);
+    assert_int_equal(jst_upstreams_create(&w->local.upstreams, &w->local, jst_dial), 0);
     assert_int_equal(jst_proxy_create(&w->proxy, conf != NULL ? conf : &plain, 0, &env), 0);
     default_pool(w);
 }

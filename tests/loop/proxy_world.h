@@ -9,7 +9,7 @@
  */
 #include "handler/handler.h"
 #include "http/stream.h"
-#include "proto/h1_client.h"
+#include "proto/dial.h"
 #include "proto/h1_server.h"
 #include "upstream/upstream.h"
 

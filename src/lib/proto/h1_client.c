@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "proto/h1_client_int.h"
+#include "wire/tls.h"
 
 #include <stdlib.h>
 
@@ -82,6 +83,9 @@ jst_h1c_fail(struct jst_h1_client *c, int why, const char *detail)
     struct jst_call *call = jst_h1c_detach(c);
 
     call->detail = detail;
+    if ((why == JOIST_E_TLS || why == JOIST_E_CERT) && call->arena != NULL) {
+        call->tls_error = jst_arena_copy(call->arena, jst_tls_error(&c->conn));
+    }
     jst_h1c_let_go(c, why, true);
     if (tunnel) {
         if (!c->request_done) {

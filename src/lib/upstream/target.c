@@ -7,8 +7,6 @@
 #include "base/str.h"
 #include "codec/uri.h"
 #include "wire/tls.h"
-#pragma weak jst_tls_client_create
-#pragma weak jst_tls_client_unref
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -227,10 +225,8 @@ jst_target_init(struct jst_target *t, const struct joist_target_conf *conf,
 void
 jst_target_fini(struct jst_target *t)
 {
-    if (t->tls != NULL) {
-        jst_tls_client_unref(&t->tls);
-        jst_tls_client_unref(&t->tls_h1);
-    }
+    jst_tls_client_unref(&t->tls);
+    jst_tls_client_unref(&t->tls_h1);
     free(t->key);
     free(t->addrs);
 }

@@ -11,7 +11,6 @@
  */
 #include "upstream/live.h"
 #include "wire/tls.h"
-#pragma weak jst_tls_session_free
 
 static struct jst_call *
 call_at(struct jst_list *node)
@@ -396,8 +395,6 @@ jst_wait_fini(struct jst_live *live)
     jst_timer_fini(l, &live->timer);
     for (unsigned i = 0; i < JST_LANES_; i++) {
         JST_ASSERT(live->lanes[i].waiting_n == 0);
-        if (live->lanes[i].session != NULL) {
-            jst_tls_session_free(&live->lanes[i].session);
-        }
+        jst_tls_session_free(&live->lanes[i].session);
     }
 }
