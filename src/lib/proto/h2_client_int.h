@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * What h2_client.c (the connection's life), h2_client_io.c (its output, input and clock),
+ * h2_client_request.c (a call's start), h2_client_call.c (its body, credit and end),
+ * h2_client_session.c and h2_client_frames.c (nghttp2's callbacks), h2_client_response.c and
+ * h2_client_upgrade.c share; nobody else includes it.
+ *
+ * Rules:   nghttp2 may be told things (nghttp2_submit_*) at any time; it is asked for output only
+ * by the flush task and given input only by on_readable, so none of it nests. Heads go to their
+ *          sinks from within nghttp2's callbacks; data and ends wait in `fresh` until it has
+ * returned. After calling out, `serial` tells whether the call is still the same: its memory stays
+ *          the connection's, which is freed at the end of a turn.
+ */
+#include "proto/h2_client.h"
+#include "proto/h2_fields.h"
+
+#define JST_H2C_MAGIC 0x68326331u /* "h2c1" */
+
+enum jst_h2c_phase {
+    H2C_WAIT, /* an upgrade: do the origin's SETTINGS allow it? */
+    H2C_HEAD, /* no final head yet */
+    H2C_BODY,
+    H2C_TUNNEL,
+    H2C_FLUSH, /* a tunnel's call is over, its last bytes are not sent: `call` is NULL */
+};
+
+enum jst_h2c_state {
+    H2C_OPEN,
+    H2C_LEAVING, /* the pool knows it no more; GOAWAY and what was queued leave */
+    H2C_CLOSED,
+};
+
+/* Frames that cost us work and bring nobody anything. */
+enum jst_h2c_flood {
+    H2C_FLOOD_PING,
+    H2C_FLOOD_SETTINGS,
+    H2C_FLOOD_EMPTY,
+    H2C_FLOOD_OTHER, /* WINDOW_UPDATE, PRIORITY, extensions */
+    H2C_FLOODS_,
+};
+
+/* One call under way. Owned by the connection, also when spare. */
+struct jst_h2c_call {
+    struct jst_list link;  /* c->calls, oldest first, or c->spare */
+    struct jst_list fresh; /* c->fresh: something is to be handed on, or told */
+    /* owned */
+    struct jst_chain body;  /* of the request: waits for the origin's windows */
+    struct jst_chain held;  /* of the response: not handed on yet */
+    struct jst_arena arena; /* trailers of both directions */
+    /* borrowed */
+    struct jst_h2_client *c;
+    struct jst_call *call;
+    /* plain */
+    struct jst_fields request_trailers;
+    struct jst_fields response_trailers;
+    uint64_t deadline_ms;
+    uint64_t reads;     /* c->reads at the start */
+    size_t unpaid;      /* request bytes that have left and are not yet given back as credit */
+    size_t unannounced; /* response bytes that came and are not yet given back to the window */
+    const char *detail;
+    int32_t stream_id;
+    uint32_t serial; /* changes when a call ends */
+    int failed;      /* JOIST_E_* of a call that could not be started */
+    uint8_t phase;   /* enum jst_h2c_phase */
+    uint8_t interim_n;
+    bool open;           /* nghttp2 has the stream, or will open it */
+    bool sent;           /* its HEADERS are in conn.out, or further */
+    bool deferred;       /* nghttp2 waits for nghttp2_session_resume_data() */
+    bool end_due;        /* END_STREAM follows `body` */
+    bool waits_continue; /* the body waits for 100 (Continue) */
+    bool request_done;   /* the end of the request was given; a tunnel's: the client's end */
+    bool response_done;  /* a tunnel's: the origin's end was handed on */
+    bool remote_ended;   /* END_STREAM has come; `held` may be left */
+    bool was_reset;      /* by the origin */
+};
+
+struct jst_h2_client {
+    struct jst_conn conn; /* first: freed with it */
+    struct jst_client base;
+    /* owned */
+    nghttp2_session *session;
+    struct jst_timer timer;
+    struct jst_task flush; /* deferred: a turn's frames leave together */
+    struct jst_task task;  /* posted: `fresh` */
+    struct jst_list calls;
+    struct jst_list fresh;
+    struct jst_list spare;
+    struct jst_arena scratch;  /* of the header block that comes in */
+    struct jst_h2_block block; /* of block_call */
+    /* borrowed */
+    struct jst_local *local;
+    struct jst_buf *reading;         /* what nghttp2 is being fed from */
+    struct jst_h2c_call *block_call; /* NULL: nobody's */
+    /* plain */
+    uint64_t keepalive_ms;
+    uint64_t idle_ms;  /* when an idle connection closes; JST_NEVER */
+    uint64_t ping_ms;  /* when a silent one is given up; JST_NEVER: not suspected */
+    uint64_t flood_ms; /* when the current window of flood counting began */
+    uint64_t reads;    /* that brought something */
+    uint32_t floods[H2C_FLOODS_];
+    uint32_t work; /* frames within that window that carried something, either way */
+    uint32_t magic;
+    int why;            /* JOIST_E_* that nghttp2's callbacks found, for whoever called nghttp2 */
+    const char *detail; /* with it; static */
+    uint8_t state;      /* enum jst_h2c_state */
+    bool tls;
+    bool got_settings;
+    bool served;    /* a call has ended well on it */
+    bool retired;   /* takes no new calls */
+    bool goaway;    /* the origin's: takes no new calls */
+    bool exhausted; /* no stream numbers are left */
+    bool has_body;  /* some call's `body` was added to since the last flush */
+};
+
+static inline struct jst_h2_client *
+jst_h2c_of(struct jst_client *base)
+{
+    struct jst_h2_client *c = JST_CONTAINER(base, struct jst_h2_client, base);
+
+    JST_ASSERT_HOT(c->magic == JST_H2C_MAGIC);
+    return c;
+}
+
+/* NULL when the call is over. */
+static inline struct jst_h2c_call *
+jst_h2c_of_call(const struct jst_call *call)
+{
+    return call->client != NULL ? call->stream : NULL;
+}
+
+static inline struct jst_h2c_call *
+jst_h2c_of_stream(struct jst_h2_client *c, int32_t stream_id)
+{
+    return nghttp2_session_get_stream_user_data(c->session, stream_id);
+}
+
+/* ---- h2_client.c ---- */
+
+/* calls_max follows the facts; tells the pool if there is room now. */
+void jst_h2c_update_max(struct jst_h2_client *c);
+
+/* In place of a code: close at once, with a reset. */
+#define JST_H2C_NO_GOAWAY UINT32_MAX
+
+/* Tell the pool and close, behind GOAWAY(`code`); no call may be left. Idempotent. */
+void jst_h2c_let_go(struct jst_h2_client *c, int why, uint32_t code);
+
+/* The connection has failed: it leaves the pool, then every call is lost, oldest first. */
+void jst_h2c_fail_all(struct jst_h2_client *c, int why, const char *detail, uint32_t code);
+
+/* Idempotent; no call may be left. */
+void jst_h2c_close(struct jst_h2_client *c, bool reset);
+
+/* Frees; the connection is closed, or was never there. */
+void jst_h2c_destroy(struct jst_h2_client *c);
+
+/* Where the connection's end met a call: static, or NULL. */
+const char *jst_h2c_detail_of(const struct jst_h2c_call *x, int why);
+
+/* ---- h2_client_io.c ---- */
+
+/* Ask nghttp2 for output at the end of this turn. */
+void jst_h2c_want_flush(struct jst_h2_client *c);
+
+/* Hand on or tell about `x` soon, from a task. */
+void jst_h2c_want_deliver(struct jst_h2c_call *x);
+
+/* The timer fires no later than this. */
+void jst_h2c_arm(struct jst_h2_client *c, uint64_t at_ms);
+
+void jst_h2c_run_flush(struct jst_task *t);
+void jst_h2c_run_task(struct jst_task *t);
+void jst_h2c_on_timer(struct jst_timer *t);
+extern const struct jst_conn_events jst_h2c_conn_events;
+
+/* ---- h2_client_request.c ---- */
+
+/* jst_client_ops.start. */
+void jst_h2c_start(struct jst_client *base, struct jst_call *call);
+
+/* HEADERS of the request; a failure is told later. */
+void jst_h2c_submit(struct jst_h2c_call *x);
+
+/* ---- h2_client_call.c ---- */
+
+extern const struct jst_sink_ops jst_h2c_request_ops;
+extern const struct jst_source_ops jst_h2c_response_ops;
+
+/* The clock that fits the phase. */
+void jst_h2c_touch(struct jst_h2c_call *x);
+
+/* Resume the request's body for the first time, if it may be sent now. */
+void jst_h2c_ask_body(struct jst_h2c_call *x);
+
+/* Give back as credit what has left. */
+void jst_h2c_credit_body(struct jst_h2c_call *x);
+
+/* More of the body, or its end, is there. */
+void jst_h2c_resume_body(struct jst_h2c_call *x);
+
+/* Open the stream's window as far as the call's credit goes. */
+void jst_h2c_pay_window(struct jst_h2c_call *x);
+
+/* One call more may be kept track of. JOIST_E_NOMEM. */
+int jst_h2c_add_spare(struct jst_h2_client *c);
+
+/* RST_STREAM, if the stream is there. */
+void jst_h2c_reset(struct jst_h2c_call *x, uint32_t code);
+
+/* The call and the connection know each other no more; `x` is spare. The pool is not told. */
+struct jst_call *jst_h2c_detach(struct jst_h2c_call *x);
+
+/* After a detach: one call less, and the pool is told. May let go. */
+void jst_h2c_leave(struct jst_h2_client *c);
+
+/* One call's failure: RST_STREAM(`code`) unless the stream is closed, detach, retry or abort. */
+void jst_h2c_fail(struct jst_h2c_call *x, int why, const char *detail, uint32_t code);
+
+/* A tunnel's directions have both ended: the call is over; `x` stays until its bytes have left. */
+void jst_h2c_end_tunnel(struct jst_h2c_call *x);
+
+/* ---- h2_client_session.c ---- */
+
+/* JOIST_E_NOMEM. */
+int jst_h2c_open_session(struct jst_h2_client *c);
+
+/* For nghttp2_submit_request(): DATA of the stream's call. */
+extern const nghttp2_data_provider jst_h2c_body;
+
+/* ---- h2_client_frames.c: nghttp2's callbacks; see nghttp2.h ---- */
+
+int jst_h2c_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *c);
+int jst_h2c_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *c);
+int jst_h2c_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                      size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags, void *c);
+int jst_h2c_on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
+                              const uint8_t *name, size_t name_n, const uint8_t *value,
+                              size_t value_n, uint8_t flags, void *c);
+int jst_h2c_on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *data,
+                    size_t n, void *c);
+int jst_h2c_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *c);
+int jst_h2c_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                             void *c);
+int jst_h2c_on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t code, void *c);
+
+/* ---- h2_client_response.c ---- */
+
+/* A header section begins; is complete. */
+void jst_h2c_begin_block(struct jst_h2c_call *x);
+void jst_h2c_take_block(struct jst_h2c_call *x, bool end_stream);
+
+/* END_STREAM has come: nothing more will. */
+void jst_h2c_take_end(struct jst_h2c_call *x);
+
+/* Response bytes have come. JOIST_E_NOMEM. */
+int jst_h2c_take_data(struct jst_h2c_call *x, const uint8_t *data, size_t n);
+
+/* Hand on what credit allows, and the end. */
+void jst_h2c_deliver(struct jst_h2c_call *x);
+
+/* ---- h2_client_upgrade.c ---- */
+
+bool jst_h2c_is_websocket(const struct jst_call *call);
+
+/* Do the origin's SETTINGS allow this call's upgrade? */
+bool jst_h2c_may_connect(const struct jst_h2_client *c, const struct jst_call *call);
+
+/* Turn the head that accepts an extended CONNECT (RFC 8441 5) into the 101 that HTTP/1 has for it.
+ * `accept` is memory for the value of Sec-WebSocket-Accept. */
+#define JST_H2C_ACCEPT_BYTES 28u
+void jst_h2c_fill_101(struct jst_head *head, const struct jst_head *req, char *accept);

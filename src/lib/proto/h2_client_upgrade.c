@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "proto/h2_client_int.h"
+
+#include "base/str.h"
+
+bool
+jst_h2c_is_websocket(const struct jst_call *call)
+{
+    return jst_slice_ieq(call->req->upgrade_to, JST_S("websocket"));
+}
+
+bool
+jst_h2c_may_connect(const struct jst_h2_client *c, const struct jst_call *call)
+{
+    return c->got_settings && jst_h2c_is_websocket(call) &&
+           nghttp2_session_get_remote_settings(c->session,
+                                               NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
+static void
+print_base64(char out[JST_H2C_ACCEPT_BYTES], const unsigned char in[20])
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (unsigned i = 0; i < 20; i += 3) {
+        uint32_t v =
+            (uint32_t)in[i] << 16 | (uint32_t)in[i + 1] << 8 | (i + 2 < 20 ? in[i + 2] : 0);
+
+        *out++ = digits[v >> 18];
+        *out++ = digits[v >> 12 & 63];
+        *out++ = digits[v >> 6 & 63];
+        *out++ = i + 2 < 20 ? digits[v & 63] : '=';
+    }
+}
+
+/* RFC 6455 4.2.2, 5.4: SHA-1 of the key and a fixed text. */
+static bool
+print_accept(char out[JST_H2C_ACCEPT_BYTES], struct jst_slice key)
+{
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    char text[64 + sizeof(guid)];
+    struct jst_str s = jst_str(text, sizeof(text));
+    unsigned char hash[20];
+
+    jst_str_add(&s, key);
+    jst_str_add(&s, jst_slice(guid, sizeof(guid) - 1));
+    if (key.n == 0 || s.full) { /* a key is 24 bytes; who sent another cannot check the answer */
+        return false;
+    }
+    jst_tls_sha1(hash, jst_str_slice(&s));
+    print_base64(out, hash);
+    return true;
+}
+
+void
+jst_h2c_fill_101(struct jst_head *head, const struct jst_head *req, char *accept)
+{
+    const struct jst_field *key = jst_fields_find_name(&req->fields, JST_S("Sec-WebSocket-Key"));
+
+    head->status = 101;
+    head->reason = JST_SLICE_NONE;
+    head->upgrade = true;
+    head->upgrade_to = JST_S("websocket");
+    head->length = JST_LENGTH_UNKNOWN;
+    head->has_body = true;
+    jst_fields_drop_name(&head->fields, JST_S("Sec-WebSocket-Accept"));
+    if (key != NULL && print_accept(accept, key->value)) {
+        (void)jst_fields_add(&head->fields, JST_S("Sec-WebSocket-Accept"),
+                             jst_slice(accept, JST_H2C_ACCEPT_BYTES));
+    }
+}
