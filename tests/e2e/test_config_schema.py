@@ -163,6 +163,7 @@ def toml_blocks(text):
 
 def test_examples_of_the_page_are_good(tmp_path, pki):
     """The files that they name are there: certificates of the names that they serve."""
+    (tmp_path / "public").mkdir()
     put(tmp_path, "shop", pki.site("shop.example", "www.shop.example"))
     put(tmp_path, "shop-rsa", pki.site("shop.example", "www.shop.example", key="rsa"))
     put(tmp_path, "blog", pki.site("blog.example"))

@@ -88,12 +88,12 @@ def test_site_certificates_bring_listeners(files):
 @pytest.mark.parametrize("place, text, words", [
     # the one of a list that is meant
     ("4:18", '[listeners.tls]\ncert = ["a.pem", "none.pem"]\nkey = ["a.key", "rsa.key"]\n',
-     "'none.pem': .*(no such|not found|there is no)"),
+     "'none.pem': .*it is not there"),
     ("5:17", '[listeners.tls]\ncert = ["a.pem", "rsa.pem"]\nkey = ["a.key", "b.key"]\n',
      "'b.key' does not match"),
-    ("4:33", 'tls = { cert = ["a.pem"], key = ["none.key"] }\n', "'none.key': "),
+    ("3:34", 'tls = { cert = ["a.pem"], key = ["none.key"] }\n', "'none.key': it is not there"),
     ("3:16", 'tls = { cert = "a.key" }\n', "'a.key': .*not a PEM certificate"),
-    ("3:16", 'tls = { cert = "a.pem" }\n', "'a.pem': .*(no PEM private key|no private key)"),
+    ("3:16", 'tls = { cert = "a.pem" }\n', "'a.pem': .*no PEM private key"),
     # authorities of clients
     ("", '[listeners.tls]\ncert = "a.pem"\nkey = "a.key"\nclient_auth = { ca = "none.pem" }\n',
      "none.pem"),
@@ -101,8 +101,6 @@ def test_site_certificates_bring_listeners(files):
      "a.key"),
 ])
 def test_bad_file_of_a_listener(files, place, text, words):
-    if text.startswith("tls = { cert = [\"a"):
-        text = "# a comment moves the line\n" + text
     done = validate(files, LISTENER + text + SITE)
     assert done.returncode == 1
     assert [m for at, m in errors(done) if at.startswith(f"joist.toml:{place}")
@@ -112,10 +110,13 @@ def test_bad_file_of_a_listener(files, place, text, words):
 @pytest.mark.parametrize("name", ["none.pem", "a.key"])
 @pytest.mark.parametrize("key", ["ca", "cert"])
 def test_bad_file_of_an_origin(files, key, name):
-    done = validate(files, f'[upstreams.o]\n{key} = "{name}"\ntargets = ["https://127.0.0.1"]\n'
+    done = validate(files, f'[upstreams.o]\n{key} = "{name}"\n'
+                           'targets = ["https://127.0.0.1", "https://127.0.0.2"]\n'
                            '[[sites]]\nproxy = "o"\n')
     assert done.returncode == 1
-    assert any(name in message for _, message in errors(done)), done.stderr
+    column = len(key) + 4
+    assert {at for at, message in errors(done) if name in message} == {f"joist.toml:2:{column}"}, \
+        done.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 4096, b"-----BEGIN CERTIFICATE-----\nAAAA\n",

@@ -81,7 +81,7 @@ is_unclear(const struct jst_part_listener *l)
 }
 
 static void
-check_listener(struct jst_fill *f, const struct jst_part_listener *l, bool certs)
+check_listener(struct jst_fill *f, struct jst_part_listener *l, bool certs)
 {
     if (l->tls == NULL || certs || l->tls->part.bad || l->tls->certs.cert.n > 0) {
         return;
@@ -90,6 +90,7 @@ check_listener(struct jst_fill *f, const struct jst_part_listener *l, bool certs
                     "add cert = \"cert.pem\" and key = \"key.pem\" here, or tls = { cert = ..., "
                     "key = ... } to a site",
                     "a listener with TLS has no certificate: neither its own nor one of a site");
+    l->tls = NULL; /* so that the engine checks the rest of it and does not say this again */
 }
 
 void
@@ -116,6 +117,7 @@ jst_fill_listeners(struct jst_fill *f, struct jst_part_file *file, const struct 
     if (file->ech != NULL) {
         jst_diags_error(f->report, &file->ech->part.node->at, NULL,
                         "there is no listener with TLS for [ech]");
+        file->ech = NULL;
     }
     if (site != NULL) {
         jst_diags_error(f->report, jst_rules_place(&site->part, "tls"),

@@ -147,6 +147,36 @@ find_quoted(const struct jst_node *node, const char *message, bool keys)
     return found;
 }
 
+/* The pool whose list of targets has `target`: what it says for all of them is theirs too. */
+static const struct jst_node *
+find_pool(const struct jst_node *node, const struct jst_node *target)
+{
+    const struct jst_node *found = NULL;
+
+    for (const struct jst_node *c = node->first; c != NULL && found == NULL; c = c->next) {
+        if (c->kind == JST_NODE_ARRAY && jst_slice_eq(c->key, JST_S("targets"))) {
+            for (const struct jst_node *t = c->first; t != NULL; t = t->next) {
+                found = t == target ? node : found;
+            }
+        } else {
+            found = find_pool(c, target);
+        }
+    }
+    return found;
+}
+
+/* Where to look: a message about a target may quote what its pool says. */
+static const struct jst_node *
+find_part(const struct jst_node *root, const struct jst_node *node, const char *message)
+{
+    bool table = node->kind == JST_NODE_TABLE;
+    bool own = table ? find_quoted(node, message, false) != NULL
+                     : node->kind == JST_NODE_STRING && is_quoted(message, node->v.text);
+    const struct jst_node *pool = own ? NULL : find_pool(root, node);
+
+    return pool != NULL && find_quoted(pool, message, false) != NULL ? pool : node;
+}
+
 /* The place of what the message quotes. `*secret` is set to a value from the environment, which
  * the message must not show. */
 static struct jst_span
@@ -178,6 +208,21 @@ hide(struct jst_diags *report, const char *message, const char *secret)
                          hide(report, at + strlen(secret), secret));
 }
 
+/* What a pool says for all of its targets is wrong for each, and told once. */
+static bool
+is_said(const struct jst_diags *report, const struct jst_span *at, const char *text)
+{
+    for (size_t i = 0; i < report->diags_n; i++) {
+        const struct jst_diag *d = &report->diags[i];
+
+        if (at->line > 0 && d->at.file == at->file && d->at.line == at->line &&
+            d->at.column == at->column && strcmp(d->text, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /*
  * The engine knows of a route only where it begins. Its messages quote the value that is wrong, so
  * the place is moved there: to the host of a site, not to its header.
@@ -196,7 +241,11 @@ jst_conf_on_report(void *ctx, enum joist_log_level level, const struct joist_err
         node = find_node(to->conf->root, &at);
     }
     if (node != NULL) {
+        node = find_part(to->conf->root, node, err->message);
         at = find_place(node, err->message, &secret);
+    }
+    if (is_said(report, &at, hide(report, err->message, secret))) {
+        return;
     }
     if (level >= JOIST_LOG_ERROR) {
         /* The default listener stands nowhere: one must know how to write another. */

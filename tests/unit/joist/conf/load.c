@@ -204,6 +204,36 @@ test_engine_messages(void **state)
     unload(&l);
 }
 
+/* Of what a pool says for all of its targets the engine knows the targets. */
+static void
+test_messages_of_targets(void **state)
+{
+    struct loaded l =
+        load_good("[upstreams.o]\nca = \"ca.pem\"\ntargets = [\"https://a.test\", { url "
+                  "= \"https://b.test\", cert = \"c.pem\" }]\n"
+                  "[[sites]]\nproxy = \"o\"\n");
+    struct jst_conf_report_to to = {l.conf, &l.report};
+    struct joist_err err = {.code = JOIST_E_NOTFOUND,
+                            .line = 3,
+                            .column = 12,
+                            .file = "joist.toml",
+                            .message = "authorities 'ca.pem': it is not there"};
+
+    (void)state;
+    jst_conf_on_report(&to, JOIST_LOG_ERROR, &err);
+    err.column = 30;
+    jst_conf_on_report(&to, JOIST_LOG_ERROR, &err); /* the same again, for the other target */
+    assert_int_equal(l.report.errors_n, 1);
+    assert_int_equal(l.report.diags[0].at.line, 2);
+    assert_int_equal(l.report.diags[0].at.column, 6);
+    (void)snprintf(err.message, sizeof(err.message), "certificate 'c.pem': it is not there");
+    jst_conf_on_report(&to, JOIST_LOG_ERROR, &err);
+    assert_int_equal(l.report.errors_n, 2);
+    assert_int_equal(l.report.diags[1].at.line, 3);
+    assert_int_equal(l.report.diags[1].at.column, 63);
+    unload(&l);
+}
+
 /* What the engine alone can see is reported by jst_conf_check(), with its place. */
 static void
 test_check(void **state)
@@ -226,7 +256,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_includes),        cmocka_unit_test(test_include_errors),
         cmocka_unit_test(test_include_depth),   cmocka_unit_test(test_variables),
-        cmocka_unit_test(test_engine_messages), cmocka_unit_test(test_check),
+        cmocka_unit_test(test_engine_messages), cmocka_unit_test(test_messages_of_targets),
+        cmocka_unit_test(test_check),
     };
 
     return cmocka_run_group_tests_name("conf/load", tests, make_folder, remove_folder);
