@@ -32,6 +32,9 @@ stream_deadline(const struct jst_h2_stream *x)
     if (!x->begun) {
         return after(x->since_ms, x->c->owner->conf->timeouts.header_ms);
     }
+    if (x->discarding) {
+        return after(x->since_ms, JST_LINGER_MS);
+    }
     if (jst_h2_stream_waits(x)) {
         return after(x->since_ms, t->body_idle_ms);
     }
@@ -49,14 +52,14 @@ deadline_of(const struct jst_h2_server *c)
     case H2_OPEN:
         break;
     case H2_FLUSH:
-        return after(c->idle_since_ms, t->body_idle_ms);
+        return after(c->out_since_ms, t->body_idle_ms);
     case H2_LINGER:
-        return after(c->idle_since_ms, JST_LINGER_MS);
+        return after(c->out_since_ms, JST_LINGER_MS);
     case H2_DEAD:
         return JST_NEVER;
     }
     if (c->conn.out.bytes > 0) {
-        first = after(c->idle_since_ms, t->body_idle_ms);
+        first = after(c->out_since_ms, t->body_idle_ms);
     } else if (c->streams_n == 0) {
         first = after(c->idle_since_ms, c->served ? t->keepalive_ms : t->header_ms);
     }
@@ -74,27 +77,44 @@ jst_h2_touch(struct jst_h2_server *c)
 {
     uint64_t now_ms = jst_loop_now_ms(c->conn.loop);
     const struct joist_timeouts_conf *t = &c->owner->conf->timeouts;
-    uint64_t ms;
 
-    if (c->state == H2_DEAD) {
-        return;
-    }
-    c->idle_since_ms = now_ms;
-    if (c->state != H2_OPEN) {
+    switch ((enum jst_h2_state)c->state) {
+    case H2_OPEN:
+        if (c->streams_n == 0) {
+            c->idle_since_ms = now_ms;
+        }
+        if (c->streams_n == 0 && c->conn.out.bytes == 0) {
+            jst_timer_set(c->conn.loop, &c->timer,
+                          after(now_ms, c->served ? t->keepalive_ms : t->header_ms));
+        } else {
+            jst_h2_wake(c, after(now_ms, t->body_idle_ms));
+        }
+        break;
+    case H2_FLUSH:
+    case H2_LINGER:
+        c->out_since_ms = now_ms;
         jst_timer_set(c->conn.loop, &c->timer, deadline_of(c));
-        return;
+        break;
+    case H2_DEAD:
+        break;
     }
-    if (c->streams_n == 0 && c->conn.out.bytes == 0) {
-        ms = c->served ? t->keepalive_ms : t->header_ms;
-    } else {
-        ms = t->body_idle_ms;
+}
+
+void
+jst_h2_wake(struct jst_h2_server *c, uint64_t at_ms)
+{
+    if (c->state == H2_OPEN && at_ms < c->timer.deadline_ms) {
+        jst_timer_set(c->conn.loop, &c->timer, at_ms);
     }
-    jst_timer_set(c->conn.loop, &c->timer, after(now_ms, ms));
 }
 
 static void
 cut_stream(struct jst_h2_stream *x)
 {
+    if (x->discarding) {
+        jst_h2_stream_stop_discarding(x);
+        return;
+    }
     JST_STAT_ADD(x->s.local, timeout_body, 1);
     jst_h2_stream_refuse(x, 408, JOIST_E_TIMEOUT);
 }
@@ -119,7 +139,7 @@ on_timer(struct jst_timer *t)
         return;
     }
     if ((c->state == H2_FLUSH || c->conn.out.bytes > 0) &&
-        after(c->idle_since_ms, to->body_idle_ms) <= now_ms) {
+        after(c->out_since_ms, to->body_idle_ms) <= now_ms) {
         JST_STAT_ADD(local, timeout_body, 1);
         jst_h2_close(c, true);
         return;
@@ -256,16 +276,28 @@ on_readable(struct jst_conn *conn)
     jst_h2_pump(server_of(conn));
 }
 
+/* Output that waits has a clock; a byte at a time is no progress. */
+static void
+count_sent(struct jst_h2_server *c, size_t n)
+{
+    c->sent += (uint32_t)JST_MIN(n, JST_PROGRESS_BYTES);
+    if (c->sent >= JST_PROGRESS_BYTES || c->conn.out.bytes == 0) {
+        c->sent = 0;
+        c->out_since_ms = jst_loop_now_ms(c->conn.loop);
+    }
+    if (c->conn.out.bytes > 0) {
+        jst_h2_wake(c, after(c->out_since_ms, c->owner->conf->timeouts.body_idle_ms));
+    }
+    jst_h2_flood_sent(c, n);
+}
+
 static void
 on_sent(struct jst_conn *conn, size_t n)
 {
     struct jst_h2_server *c = server_of(conn);
 
     JST_STAT_ADD(c->owner->local, bytes_out, n);
-    if (n > 0) {
-        c->idle_since_ms = jst_loop_now_ms(conn->loop);
-        jst_h2_flood_sent(c, n);
-    }
+    count_sent(c, n);
     if (c->state == H2_FLUSH) {
         if (conn->out.bytes == 0) {
             begin_linger(c);

@@ -53,6 +53,7 @@ struct jst_h2_stream {
     size_t granted;             /* credit that the response's source has, and bytes in `out` */
     size_t owed;                /* request bytes handed on, for which no window was opened yet */
     uint32_t window;            /* the stream's receive window */
+    uint32_t discarded;         /* bytes read for nobody after the response's end */
     int32_t id;
     uint32_t hold;      /* we are inside a call to the service or handler: do not end now */
     bool begun;         /* the service has it; before, nobody but us */
@@ -67,9 +68,11 @@ struct jst_h2_stream {
     bool no_body;        /* HEAD, 204, 304: data is dropped */
     bool bounded;        /* response_left counts */
     bool tunnel;
-    bool sent_end; /* END_STREAM is in conn->out, or nothing more will be sent */
-    bool closed;   /* nghttp2 knows it no more */
-    bool reset;    /* by the client */
+    bool sent_end;   /* END_STREAM is in conn->out, or nothing more will be sent */
+    bool closed;     /* nghttp2 knows it no more */
+    bool reset;      /* by the client */
+    bool reported;   /* on_done() was called */
+    bool discarding; /* answered; only the request's end is missing */
 };
 
 struct jst_h2_server {
@@ -84,9 +87,11 @@ struct jst_h2_server {
     struct jst_buf *first;          /* owned; read before us; NULL when used */
     struct jst_buf *reading;        /* borrowed: where the bytes lie that nghttp2 is looking at */
     size_t first_n;
-    size_t granted; /* of all streams */
-    size_t queued;  /* bytes in all streams' `out` */
-    uint64_t idle_since_ms;
+    size_t granted;         /* of all streams */
+    size_t queued;          /* bytes in all streams' `out` */
+    uint64_t idle_since_ms; /* since when there is no stream */
+    uint64_t out_since_ms;  /* since when the client takes no output; FLUSH, LINGER: since then */
+    uint32_t sent;          /* bytes since then */
     struct jst_h2_flood flood;
     uint32_t streams_n;
     uint32_t lingered;
@@ -121,6 +126,9 @@ void jst_h2_drain_end(struct jst_h2_server *c);
 
 /* A stream began or ended, or bytes moved: choose the clock that runs now. */
 void jst_h2_touch(struct jst_h2_server *c);
+
+/* Look at the clocks at this time at the latest. */
+void jst_h2_wake(struct jst_h2_server *c, uint64_t at_ms);
 
 /* ---- h2_server_in.c ---- */
 
@@ -159,6 +167,9 @@ void jst_h2_stream_kill(struct jst_h2_stream *x, int why);
 
 /* END_STREAM is in conn->out. */
 void jst_h2_stream_sent_end(struct jst_h2_stream *x);
+
+/* Enough: the client has not ended its request in time. */
+void jst_h2_stream_stop_discarding(struct jst_h2_stream *x);
 
 /* Count bytes of its bodies as progress of the client. */
 void jst_h2_stream_progress(struct jst_h2_stream *x, size_t n);

@@ -484,6 +484,9 @@ jst_h2_run_send(struct jst_task *t)
     if (c->state != H2_OPEN) {
         return;
     }
+    if (c->conn.out.bytes == 0) {
+        c->out_since_ms = jst_loop_now_ms(c->conn.loop);
+    }
     make_frames(c);
     if (c->broken) {
         jst_h2_close(c, true);

@@ -21,6 +21,7 @@ drop_in(struct jst_h2_stream *x)
     size_t n = x->in.bytes;
 
     jst_chain_clear(&x->in);
+    x->owed += n;
     if (n > 0 && x->c->state != H2_DEAD && nghttp2_session_consume_connection(x->c->ng, n) < 0) {
         jst_h2_break(x->c);
     }
@@ -46,17 +47,31 @@ free_stream(struct jst_h2_stream *x)
     c->granted -= x->granted;
     c->streams_n--;
     jst_list_remove(&x->link);
-    if (x->begun) {
-        JST_STAT_SUB(c->owner->local, requests_open, 1);
-    }
-    if (x->tunnel) {
-        JST_STAT_SUB(c->owner->local, tunnels_open, 1);
-    }
-    if (x->s.client_gone) {
-        JST_STAT_ADD(c->owner->local, client_gone, 1);
-    }
     jst_arena_fini(&arena);
     jst_h2_touch(c);
+}
+
+/* The service's last word on it. */
+static void
+report(struct jst_h2_stream *x)
+{
+    struct jst_local *local = x->s.local;
+
+    if (!x->begun || x->reported) {
+        return;
+    }
+    x->reported = true;
+    x->hold++;
+    x->c->owner->svc->on_done(x->c->owner->svc, &x->s);
+    x->hold--;
+    x->s.timeouts = NULL; /* the route's */
+    JST_STAT_SUB(local, requests_open, 1);
+    if (x->tunnel) {
+        JST_STAT_SUB(local, tunnels_open, 1);
+    }
+    if (x->s.client_gone) {
+        JST_STAT_ADD(local, client_gone, 1);
+    }
 }
 
 static void
@@ -65,11 +80,10 @@ maybe_done(struct jst_h2_stream *x)
     if (x->hold > 0 || !x->request_ended || !x->response_ended || !x->sent_end) {
         return;
     }
-    x->hold++;
-    if (x->begun) {
-        x->c->owner->svc->on_done(x->c->owner->svc, &x->s);
+    report(x);
+    if (!x->discarding) {
+        free_stream(x);
     }
-    free_stream(x);
 }
 
 void
@@ -92,6 +106,7 @@ jst_h2_stream_kill(struct jst_h2_stream *x, int why)
         }
     }
     x->sent_end = true;
+    x->discarding = false;
     x->hold--;
     maybe_done(x);
 }
@@ -118,6 +133,35 @@ abort_request(struct jst_h2_stream *x)
     }
 }
 
+/* RFC 9113 8.1: the answer is complete, and the rest of the request is for nobody. A reset says so,
+ * but some clients take it for a failure of the whole: so what is short is read to its end. */
+static void
+discard(struct jst_h2_stream *x)
+{
+    uint64_t left = x->s.req.length - x->s.request_bytes;
+
+    if (x->s.req.length != JST_LENGTH_UNKNOWN && left > JST_DISCARD_BYTES_MAX) {
+        jst_h2_stream_reset(x, NGHTTP2_NO_ERROR);
+        return;
+    }
+    x->discarding = true;
+    x->since_ms = jst_loop_now_ms(x->c->conn.loop);
+    jst_h2_wake(x->c, x->since_ms + JST_LINGER_MS);
+    drop_in(x);
+    if (x->owed > 0 && nghttp2_session_consume_stream(x->c->ng, x->id, x->owed) < 0) {
+        jst_h2_break(x->c);
+    }
+    x->owed = 0;
+}
+
+void
+jst_h2_stream_stop_discarding(struct jst_h2_stream *x)
+{
+    x->discarding = false;
+    jst_h2_stream_reset(x, NGHTTP2_NO_ERROR);
+    maybe_done(x);
+}
+
 void
 jst_h2_stream_sent_end(struct jst_h2_stream *x)
 {
@@ -127,8 +171,7 @@ jst_h2_stream_sent_end(struct jst_h2_stream *x)
     }
     abort_request(x);
     if (!x->recv_ended) {
-        /* RFC 9113 8.1: the answer is complete, the rest of the request is not wanted. */
-        jst_h2_stream_reset(x, NGHTTP2_NO_ERROR);
+        discard(x);
     }
     maybe_done(x);
 }
@@ -183,7 +226,7 @@ jst_h2_stream_refuse(struct jst_h2_stream *x, uint16_t status, int why)
 bool
 jst_h2_stream_waits(const struct jst_h2_stream *x)
 {
-    if (!x->begun || x->out.bytes > 0 || (x->response_ended && !x->sent_end)) {
+    if (!x->begun || x->discarding || x->out.bytes > 0 || (x->response_ended && !x->sent_end)) {
         return true;
     }
     return !x->request_ended && !x->recv_ended && x->credit > 0 && !x->tunnel && !x->s.req.upgrade;
@@ -278,6 +321,26 @@ deliver(struct jst_h2_stream *x)
     }
 }
 
+/* The stream's window stays shut behind it, unless only the request's end is missing. */
+static void
+take_for_nobody(struct jst_h2_stream *x, size_t n)
+{
+    nghttp2_session *ng = x->c->ng;
+
+    x->owed += x->discarding ? 0 : n;
+    if (nghttp2_session_consume_connection(ng, n) < 0 ||
+        (x->discarding && nghttp2_session_consume_stream(ng, x->id, n) < 0)) {
+        jst_h2_break(x->c);
+    }
+    jst_h2_want_send(x->c);
+    if (x->discarding) {
+        x->discarded += (uint32_t)JST_MIN(n, JST_STREAM_WINDOW_BYTES);
+        if (x->discarded > JST_DISCARD_BYTES_MAX) {
+            jst_h2_stream_stop_discarding(x);
+        }
+    }
+}
+
 void
 jst_h2_stream_data(struct jst_h2_stream *x, const char *p, size_t n)
 {
@@ -285,10 +348,8 @@ jst_h2_stream_data(struct jst_h2_stream *x, const char *p, size_t n)
 
     x->s.request_bytes += n;
     jst_h2_stream_progress(x, n);
-    if (x->request_ended) { /* for nobody: the stream's window stays shut behind it */
-        if (nghttp2_session_consume_connection(c->ng, n) < 0) {
-            jst_h2_break(c);
-        }
+    if (x->request_ended) {
+        take_for_nobody(x, n);
         return;
     }
     if (jst_chain_add(&x->in, c->reading, p, n) < 0) {
@@ -313,6 +374,7 @@ void
 jst_h2_stream_recv_end(struct jst_h2_stream *x)
 {
     x->recv_ended = true;
+    x->discarding = false;
     if (!x->begun) {
         return;
     }
@@ -436,6 +498,9 @@ serve(struct jst_h2_stream *x, bool end_stream)
     x->hold++;
     c->owner->svc->on_request(c->owner->svc, &x->s);
     JST_ASSERT(x->s.handler != NULL || x->request_ended);
+    if (x->s.timeouts != NULL && x->s.timeouts->body_idle_ms > 0) {
+        jst_h2_wake(c, jst_loop_now_ms(c->conn.loop) + x->s.timeouts->body_idle_ms);
+    }
     if (x->s.origin != NULL && !x->response_ended) {
         jst_h2_grant(x);
     }
