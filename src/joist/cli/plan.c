@@ -67,8 +67,9 @@ set_origin(struct jst_plan *p, const char *url)
             base.n--;
         }
     }
-    p->target = (struct joist_target_conf){
-        .url = jst_arena_copy(&p->arena, whole).p, .weight = 1, .pos = {url, 1, 1}};
+    p->target = (struct joist_target_conf){.url = jst_arena_copy(&p->arena, whole).p,
+                                           .weight = 1,
+                                           .pos = {JST_PLAN_ORIGIN_FILE, 1, 1}};
     joist_pool_conf_init(&p->pool);
     p->pool.name = "origin";
     p->pool.targets = &p->target;
@@ -76,6 +77,7 @@ set_origin(struct jst_plan *p, const char *url)
     p->conf.pools = &p->pool;
     p->conf.pools_n = 1;
     p->route.name = "origin";
+    p->route.pos = p->target.pos;
     p->route.kind = JOIST_HANDLER_PROXY;
     p->route.handler.proxy.pool = p->pool.name;
     p->route.handler.proxy.path_base = base.n > 0 ? jst_arena_copy(&p->arena, base).p : NULL;

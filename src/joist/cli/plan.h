@@ -20,10 +20,11 @@
 #define JST_PLAN_HOSTS (JST_WHAT_HOSTS_MAX + 3u)
 
 /* Places in the engine's reports, by which ports.c knows what they are about: the file's name is
- * "https" or "http" for a listener, this for the certificate. */
-#define JST_PLAN_CERT_FILE "certificate"
-#define JST_PLAN_IPV4_LINE 1u
-#define JST_PLAN_IPV6_LINE 2u
+ * "https" or "http" for a listener, and one of these for the rest. */
+#define JST_PLAN_CERT_FILE   "certificate"
+#define JST_PLAN_ORIGIN_FILE "origin"
+#define JST_PLAN_IPV4_LINE   1u
+#define JST_PLAN_IPV6_LINE   2u
 
 enum jst_cert_from {
     JST_CERT_NONE, /* plain HTTP */

@@ -21,6 +21,7 @@ struct attempt {
     bool http_next;
     bool no_ipv6;
     bool cert; /* the certificate is at fault */
+    bool word; /* what the line says is */
 };
 
 static bool
@@ -60,6 +61,7 @@ on_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
         return;
     }
     a->cert = a->cert || strcmp(err->file, JST_PLAN_CERT_FILE) == 0;
+    a->word = a->word || strcmp(err->file, JST_PLAN_ORIGIN_FILE) == 0;
     if (!is_remediable(a, err)) {
         jst_diags_error(a->report, NULL, NULL, "%s", err->message);
     }
@@ -116,8 +118,8 @@ jst_plan_open(struct jst_plan *p, struct joist_engine **out, struct jst_diags *r
             }
             return JST_EXIT_OK;
         }
-        if (a.cert) {
-            return p->cert.from == JST_CERT_GIVEN ? JST_EXIT_USAGE : JST_EXIT_FAILED;
+        if (a.word || (a.cert && p->cert.from == JST_CERT_GIVEN)) {
+            return JST_EXIT_USAGE;
         }
         if (jst_diags_has_errors(report)) {
             return JST_EXIT_FAILED;
