@@ -195,6 +195,24 @@ def test_bad_ech_key(files, place, text, words):
     assert [m for at, m in errors(done) if at == f"joist.toml:{place}" and words in m], done.stderr
 
 
+def test_keys_of_ech_new_are_good(files):
+    """In a folder, the older one for as long as `keep` says; and one alone."""
+    folder = files / "ech"
+    folder.mkdir()
+    for name in ("1.pem", "2.pem"):
+        made = joist(files, "ech", "new", "--name", "public.test", "--out", f"ech/{name}")
+        assert made.returncode == 0, made.stderr
+    assert (ech(files, 'dir = "ech"').returncode, ech(files, 'keys = "ech/1.pem"').returncode) == (0, 0)
+    for name, days in (("1.pem", 30), ("2.pem", 8)):
+        when = (folder / name).stat().st_mtime - days * 86400
+        os.utime(folder / name, (when, when))
+    done = ech(files, 'dir = "ech"')
+    assert done.returncode == 0
+    assert ("joist.toml:2:7: warning: ECH key '1.pem' is left out: '2.pem' took its place more than "
+            "7d ago") in done.stderr
+    assert "warning" not in ech(files, 'dir = "ech"\nkeep = "9d"').stderr
+
+
 def test_bad_ech_key_of_a_folder_is_named(files):
     (files / "ech").mkdir()
     shutil.copy(files / "a.key", files / "ech" / "2026-11.pem")

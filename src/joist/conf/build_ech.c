@@ -139,7 +139,8 @@ read_folder(struct jst_build *b, const struct jst_part_ech *ech)
         jst_diags_error(b->report, &d.node->at, NULL, "cannot read the folder '%s': %s",
                         d.node->expanded ? "..." : ech->dir, strerror(errno));
     } else if (n == 0) {
-        jst_diags_error(b->report, &d.node->at, "make a key: joist ech new",
+        jst_diags_error(b->report, &d.node->at,
+                        "make a key: joist ech new --name public.example --dir FOLDER",
                         "there is no ECH key (*.pem) in the folder");
     } else if (n > ECH_FILES_MAX) {
         jst_diags_error(b->report, &d.node->at, "delete old ones",
