@@ -4,6 +4,7 @@
  * never a wrong answer, and whole again after it.
  */
 #include "alloc.h"
+#include "proto/h1_client.h"
 #include "proxy_world.h"
 
 #include "wire/readbuf.h"

@@ -3,14 +3,14 @@
 /*
  * Upstream pools: choose a target, reuse or open a connection, run a call on it.
  *
- * Job:     pools (immutable, in the snapshot), live targets (per reactor, by identity), idle
- *          connections, retry after a kept connection was found closed.
+ * Job:     pools (immutable, in the snapshot), live targets (per reactor, by identity), their
+ *          connections, calls that wait for one, running again what an origin did nothing with.
  * Not:     no protocol: connections are opened through jst_client_open_f.
  * Flow:    engine: jst_pool_create() -> snapshot; each reactor: jst_upool_acquire() for each of the
  *          snapshot's pools -> jst_upstream_call() by the proxy handler -> client -> events.
  * Owner:   the snapshot owns jst_pool; a reactor owns its jst_upstreams and in it the live targets,
- *          which stay as long as some acquired pool names them (identity: scheme, host, port), so
- *          connections survive a swap of configurations.
+ *          which stay as long as some acquired pool names them (identity: scheme, host, port, TLS),
+ *          so connections survive a swap of configurations.
  * Threads: jst_pool is immutable, but for the resolved addresses (one atomic pointer a target);
  *          jst_upstreams belongs to its reactor.
  */
@@ -63,13 +63,17 @@ void jst_upstreams_close_idle(struct jst_upstreams *u);
  * Run `call` on a target of the pool. Errors come posted through call->on_response->abort():
  * JOIST_E_UNAVAILABLE (no target has an address), JOIST_E_REFUSED, JOIST_E_UNREACH,
  * JOIST_E_NOTFOUND (a Unix socket that is not there), JOIST_E_TIMEOUT (connect or response),
- * JOIST_E_RESET, JOIST_E_CLOSED, JOIST_E_IO, JOIST_E_PROTO (malformed response), JOIST_E_NOFILE,
+ * JOIST_E_RESET, JOIST_E_CLOSED, JOIST_E_IO, JOIST_E_PROTO (malformed response), JOIST_E_CERT and
+ * JOIST_E_TLS (call->tls_error says more), JOIST_E_UNSUPPORTED (an upgrade), JOIST_E_NOFILE,
  * JOIST_E_NOMEM. Unseen by the caller, the call is started again
  *
  * - on the next address of the target's name, when this one cannot be connected to;
- * - once, on a fresh connection, when a kept one turns out closed before any byte of a response,
- *   the method is idempotent (RFC 9110 9.2.2) and no body was sent. Other methods have a kept
- *   connection probed before it is used.
+ * - on another connection, when a kept one turns out closed before any byte of a response, the
+ *   method is idempotent (RFC 9110 9.2.2) and no body was sent. Other methods have a kept
+ * connection probed before it is used;
+ * - on another connection, whatever the method, when the origin said that it did nothing with it
+ *   (call->unprocessed) and no body was sent; JST_UPSTREAM_RETRIES_MAX times in all;
+ * - over HTTP/1.1, when it is an upgrade that the origin's HTTP/2 does not take.
  *
  * `*target` names the one chosen (lives as long as the pool); an empty call->host becomes its name.
  */
