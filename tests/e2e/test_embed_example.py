@@ -2,7 +2,9 @@
 """examples/embed: another program with the library inside, through its public headers alone."""
 import os
 import re
+import ssl
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -23,9 +25,9 @@ class Embedder:
         self.process = subprocess.Popen([EMBED, *map(str, arguments)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         first = self.process.stdout.readline()
-        match = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+)\n", first)
+        match = re.fullmatch(r"listening on (https?)://127\.0\.0\.1:(\d+)\n", first)
         assert match, f"{first!r} {self.process.stderr.read() if not first else ''}"
-        self.port = int(match.group(1))
+        self.scheme, self.port = match.group(1), int(match.group(2))
         self.lines = []
 
     def change(self, text):
@@ -100,6 +102,20 @@ def test_embedded_engine_proxies(embed, folder):
         assert fetch(embedder.port, "/api/y").status == 200
         assert [request.target for request in origin.requests] == ["/api/x", "/api/y"]
         code, err = embedder.end()
+    assert code == 0, err
+
+
+def test_embedded_engine_speaks_tls(embed, folder, pki, tmp_path):
+    site = pki.site("localhost")
+    both = tmp_path / "both.pem"
+    both.write_text(Path(site.cert).read_text() + Path(site.key).read_text())
+    embedder = embed(folder, "-", both)
+    assert embedder.scheme == "https"
+    context = ssl.create_default_context(cafile=pki.ca)
+    with urllib.request.urlopen(f"https://localhost:{embedder.port}/hello", context=context,
+                                timeout=PATIENCE_S) as response:
+        assert response.read() == b"hello\n"
+    code, err = embedder.end()
     assert code == 0, err
 
 
