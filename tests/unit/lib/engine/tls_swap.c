@@ -6,6 +6,7 @@
 
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <stdio.h>
 
 static struct setup s;
 static struct secure t;
@@ -264,6 +265,93 @@ test_from_plain_to_tls_and_back(void **state)
     secure_fini(&t);
 }
 
+/* ---- under traffic ---- */
+
+#define CLIENTS 3
+#define SWAPS   60
+
+struct traffic {
+    pthread_t thread;
+    const struct joist_engine *e;
+    int stop; /* atomic */
+    unsigned handshakes;
+    unsigned resumed;
+    char wrong[128];
+};
+
+/* Connections, every other one with the session of the one before. */
+static void *
+run_traffic(void *arg)
+{
+    static _Thread_local struct secure_client own;
+    static _Thread_local struct reply reply;
+    struct traffic *to = arg;
+    SSL_SESSION *session = NULL;
+
+    while (!__atomic_load_n(&to->stop, __ATOMIC_RELAXED) && to->wrong[0] == '\0') {
+        SSL_SESSION *kept;
+
+        reply.status = 0;
+        if (ask(&own, to->e, session) == 0) {
+            to->handshakes++;
+            to->resumed += SSL_session_reused(own.ssl) == 1;
+            secure_get(&own, &reply, "a.test", "/", "");
+        }
+        if (reply.status != 200) {
+            (void)snprintf(to->wrong, sizeof(to->wrong), "status %d", reply.status);
+        }
+        kept = to->handshakes % 2 == 1 && own.session != NULL ? own.session : NULL;
+        if (kept != NULL) {
+            SSL_SESSION_up_ref(kept);
+        }
+        SSL_SESSION_free(session);
+        session = kept;
+        secure_close(&own);
+    }
+    SSL_SESSION_free(session);
+    return NULL;
+}
+
+/* Certificates and tickets are shared by reactors that change at different moments. */
+static void
+test_swaps_under_traffic(void **state)
+{
+    static struct traffic v[CLIENTS];
+    struct joist_stats stats;
+    struct joist_engine *e;
+    unsigned handshakes = 0;
+    unsigned resumed = 0;
+
+    (void)state;
+    begin();
+    s.conf.threads = 2;
+    e = setup_start(&s);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        v[i] = (struct traffic){.e = e};
+        assert_int_equal(pthread_create(&v[i].thread, NULL, run_traffic, &v[i]), 0);
+    }
+    for (unsigned i = 0; i < SWAPS; i++) {
+        next(i % 2, "hello");
+        s.conf.threads = 2;
+        assert_int_equal(swap(e), 0);
+        (void)poll(NULL, 0, 2); /* let some handshakes pass: what is tested is their mixing */
+    }
+    for (size_t i = 0; i < CLIENTS; i++) {
+        __atomic_store_n(&v[i].stop, 1, __ATOMIC_RELAXED);
+        pthread_join(v[i].thread, NULL);
+        assert_string_equal(v[i].wrong, "");
+        assert_true(v[i].handshakes > 0);
+        handshakes += v[i].handshakes;
+        resumed += v[i].resumed;
+    }
+    joist_engine_stats(e, &stats);
+    assert_int_equal(stats.tls_handshakes, handshakes);
+    assert_int_equal(stats.tls_resumed, resumed);
+    assert_int_equal(stats.tls_failures, 0);
+    joist_engine_destroy(&e);
+    secure_fini(&t);
+}
+
 int
 main(void)
 {
@@ -276,6 +364,7 @@ main(void)
         cmocka_unit_test(test_bad_certificates_at_check),
         cmocka_unit_test(test_a_name_that_is_not_covered),
         cmocka_unit_test(test_from_plain_to_tls_and_back),
+        cmocka_unit_test(test_swaps_under_traffic),
     };
 
     return cmocka_run_group_tests_name("engine/tls_swap", tests, NULL, NULL);
