@@ -104,7 +104,8 @@ def hold(c, kind, codes):
         goes_on(c)
     elif kind == "malformed":
         how, code = outcome(c)
-        assert how == "stream" and (code == h2.PROTOCOL_ERROR or 400 <= code < 500), (how, code)
+        assert how == "stream", (how, code)
+        assert code == h2.PROTOCOL_ERROR or code == 501 or 400 <= code < 500, code
         goes_on(c)
     elif kind == "either":
         how, code = outcome(c)

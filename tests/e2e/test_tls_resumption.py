@@ -101,12 +101,20 @@ def ask_early(joist, session, method="GET", target="/", body=None, fields=()):
                    session_in=session, early=True)
 
 
-def test_early_data_is_off_by_default(joist, origin, session):
-    told = ask_early(joist, session, target="/off")
-    assert told.hello["resumed"] and told.hello["early"] != "accepted"
-    assert told.response.status == 200
-    assert not origin.last().has("early-data")
-    assert all(ticket["early_max"] == 0 for ticket in told.tickets)
+def test_early_data_is_off_by_default(joist, session):
+    """No ticket allows it, so that no client sends any."""
+    told = tls.ask(joist.port, sni="a.test", session_out=session)
+    assert [ticket["early_max"] for ticket in told.tickets] == [0] * len(told.tickets)
+    told = ask_early(joist, session)
+    assert told.failed and told.all("failed")[0]["reason"].startswith("called a function")
+
+
+def test_early_data_of_another_server_is_refused_and_sent_again(joist, early, origin, session):
+    tls.ask(early.port, sni="a.test", session_out=session)
+    told = tls.ask(joist.port, tls.get("/again", "a.test"), sni="a.test", session_in=session,
+                   early=True)
+    assert told.hello["early"] == "rejected" and told.response.status == 200
+    assert origin.last().target == "/again" and not origin.last().has("early-data")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])

@@ -106,7 +106,7 @@ def test_clients_host_never_becomes_the_tls_name(run_joist, pki):
 
 
 def test_plain_origin_behind_https(run_joist, pki):
-    with Origin(serve_ok) as origin:
+    with Origin(lambda conn: conn.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as origin:
         joist = run_joist(site(pool(origin.url.replace("http", "https"), pki.ca)))
         assert fetch(joist.port).status == 502
         joist.wait_log("UPSTREAM_TLS_FAILED")

@@ -19,8 +19,8 @@ default_md = sha256
 policy = policy
 unique_subject = no
 [policy]
-commonName = optional
 organizationName = optional
+commonName = optional
 [req]
 distinguished_name = name
 [name]
