@@ -247,8 +247,8 @@ def start_origin(procs, work, cpu, ports):
 
 def start_peer(procs, peer, work, cpu, row, port, origin_port):
     """Start `peer` for `row`; the caller then checks with `wait_answer` that it serves the right bytes."""
-    conf = os.path.join(work, f"{peer.name}-{row.mode}.conf")
     template = peer.templates[row.mode]
+    conf = os.path.join(work, f"{peer.name}-{row.mode}{os.path.splitext(template or '')[1]}")
     if template is not None:
         values = {**common_values(work), "PORT": port, "ORIGIN": origin_port, "NAME": peer.name, **peer.settings(row, work)}
         fill(template, values, conf)
