@@ -202,6 +202,88 @@ test_claims_of_a_trusted_proxy(void **state)
     end(&e);
 }
 
+/* ---- sessions ---- */
+
+/* A ticket from where nobody asks opens no door where a certificate is required: neither on another
+ * listener nor after a swap. All tickets have the engine's keys. */
+static void
+assert_no_way_in(struct joist_engine *e, size_t listener, SSL_SESSION *session)
+{
+    static struct secure_client other;
+    struct secure_ask ask = {.sni = "a.test", .session = session};
+
+    if (secure_connect(&other, joist_engine_port(e, listener), &ask) == 0) {
+        assert_int_equal(SSL_session_reused(other.ssl), 0);
+        secure_get(&other, &r, "a.test", "/", "");
+        assert_int_equal(r.status, 0);
+    }
+    secure_close(&other);
+}
+
+static void
+test_a_session_is_no_certificate(void **state)
+{
+    static struct joist_tls_conf open_tls;
+    struct joist_engine *e;
+
+    (void)state;
+    begin(JOIST_CLIENT_AUTH_REQUIRE);
+    joist_tls_conf_init(&open_tls);
+    s.listeners[1].tls = &open_tls;
+    e = setup_start(&s);
+    assert_int_equal(
+        secure_connect(&c, joist_engine_port(e, 1), &(struct secure_ask){.sni = "a.test"}), 0);
+    secure_get(&c, &r, "a.test", "/", "");
+    assert_string_equal(r.body, "not asked");
+    assert_non_null(c.session);
+    assert_no_way_in(e, 0, c.session);
+    s.listeners[1].tls = &t.tls; /* from now on it asks as well */
+    assert_int_equal(joist_engine_swap(e, &s.conf, reports_take, &s.reports), 0);
+    assert_no_way_in(e, 1, c.session);
+    end(&e);
+}
+
+/* Nor does one that began with another authority's certificate. */
+static void
+test_a_session_of_another_authority(void **state)
+{
+    struct joist_engine *e;
+
+    (void)state;
+    begin(JOIST_CLIENT_AUTH_REQUIRE);
+    e = setup_start(&s);
+    assert_int_equal(come(e, &alice), 0);
+    secure_get(&c, &r, "a.test", "/", "");
+    assert_string_equal(r.body, "alice");
+    assert_non_null(c.session);
+    t.tls.client_ca = t.keys.cert[mallory];
+    assert_int_equal(joist_engine_swap(e, &s.conf, reports_take, &s.reports), 0);
+    assert_no_way_in(e, 0, c.session);
+    end(&e);
+}
+
+/* Who resumes is still who it was. */
+static void
+test_a_resumed_session_has_its_subject(void **state)
+{
+    static struct secure_client again;
+    struct joist_engine *e;
+
+    (void)state;
+    begin(JOIST_CLIENT_AUTH_REQUIRE);
+    e = setup_start(&s);
+    assert_int_equal(come(e, &alice), 0);
+    secure_get(&c, &r, "a.test", "/", "");
+    assert_int_equal(secure_connect(&again, joist_engine_port(e, 0),
+                                    &(struct secure_ask){.sni = "a.test", .session = c.session}),
+                     0);
+    assert_int_equal(SSL_session_reused(again.ssl), 1);
+    secure_get(&again, &r, "a.test", "/", "");
+    assert_string_equal(r.body, "alice");
+    secure_close(&again);
+    end(&e);
+}
+
 int
 main(void)
 {
@@ -212,6 +294,9 @@ main(void)
         cmocka_unit_test(test_the_fields_cannot_be_cut_away),
         cmocka_unit_test(test_claims_where_nobody_asks),
         cmocka_unit_test(test_claims_of_a_trusted_proxy),
+        cmocka_unit_test(test_a_session_is_no_certificate),
+        cmocka_unit_test(test_a_session_of_another_authority),
+        cmocka_unit_test(test_a_resumed_session_has_its_subject),
     };
 
     return cmocka_run_group_tests_name("engine/tls_client_cert", tests, NULL, NULL);
