@@ -107,6 +107,8 @@ struct jst_client {
     struct jst_slice error;             /* a dial's: what failed, in words; during its on_gone */
     bool dial;                          /* no protocol yet: it takes no calls, on_opened comes */
     bool h2;                            /* set by the dial */
+    uint32_t calls_hint; /* set by the pool: what an earlier connection allowed, until this one's
+                            origin has said its own; 0: not known */
     /* the pool's */
     bool pool_idle;
     uint8_t lane;

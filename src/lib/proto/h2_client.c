@@ -8,7 +8,8 @@
 static uint32_t
 room_of(const struct jst_h2_client *c)
 {
-    uint32_t max = JST_H2C_STREAMS_DEFAULT;
+    uint32_t hint = c->base.calls_hint;
+    uint32_t max = hint > 0 ? JST_MIN(hint, JST_H2C_STREAMS_DEFAULT) : JST_H2C_STREAMS_DEFAULT;
 
     if (c->state != H2C_OPEN || c->retired || c->goaway || c->exhausted ||
         c->ping_ms != JST_NEVER) {

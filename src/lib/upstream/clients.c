@@ -158,10 +158,8 @@ is_awaited(const struct jst_live *live)
 }
 
 static void
-on_idle(struct jst_client *c, void *ctx)
+put_idle(struct jst_live *live, struct jst_client *c)
 {
-    struct jst_live *live = live_of(ctx);
-
     JST_ASSERT_HOT(!c->pool_idle);
     if (live->u->closing) {
         retire(live, c);
@@ -180,6 +178,22 @@ on_idle(struct jst_client *c, void *ctx)
     }
 }
 
+/* The next connection begins with what this one allows: its own SETTINGS may come after a burst. */
+static void
+learn_streams(struct jst_live *live, const struct jst_client *c)
+{
+    if (c->h2 && c->calls_max > 0) {
+        live->h2_streams = c->calls_max;
+    }
+}
+
+static void
+on_idle(struct jst_client *c, void *ctx)
+{
+    learn_streams(live_of(ctx), c);
+    put_idle(live_of(ctx), c);
+}
+
 static void
 on_room(struct jst_client *c, void *ctx)
 {
@@ -188,6 +202,7 @@ on_room(struct jst_client *c, void *ctx)
     if (live->u->closing) {
         return;
     }
+    learn_streams(live, c);
     move_to(live->room.next, c);
     if (is_awaited(live)) {
         jst_wait_pump(live);
@@ -206,7 +221,11 @@ on_opened(struct jst_client *dial, struct jst_client *now, void *ctx)
     now->lane = dial->lane;
     jst_list_remove(&dial->pool_link);
     live->h2_n += now->h2;
-    on_idle(now, live);
+    if (now->h2 && live->h2_streams > 0) {
+        now->calls_hint = live->h2_streams;
+        now->calls_max = JST_MIN(now->calls_max, live->h2_streams);
+    }
+    put_idle(live, now);
 }
 
 static void

@@ -50,11 +50,12 @@ struct jst_live {
     uint32_t refs; /* upools */
     uint32_t idle_n;
     uint32_t idle_max;
-    uint32_t h2_n;    /* open HTTP/2 connections */
-    uint32_t addr_at; /* the address that worked last */
-    uint32_t magic;   /* it travels as the clients' ev_ctx */
-    bool direct;      /* plain HTTP/1.1: no dials */
-    bool upgrade_h1;  /* learnt: its HTTP/2 takes no extended CONNECT */
+    uint32_t h2_n;       /* open HTTP/2 connections */
+    uint32_t h2_streams; /* learnt: calls at once that one takes; 0: not known */
+    uint32_t addr_at;    /* the address that worked last */
+    uint32_t magic;      /* it travels as the clients' ev_ctx */
+    bool direct;         /* plain HTTP/1.1: no dials */
+    bool upgrade_h1;     /* learnt: its HTTP/2 takes no extended CONNECT */
 };
 
 struct jst_upstreams {

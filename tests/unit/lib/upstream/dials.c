@@ -151,6 +151,36 @@ test_room_that_has_gone(void **state)
     rig_fini(&r);
 }
 
+/* What one connection allows is what the next begins with. */
+static void
+test_streams_are_learnt(void **state)
+{
+    struct caller v[4];
+    struct fake *a, *b;
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
+    run_call(&r, &v[0], JST_METHOD_GET);
+    a = fake_opened(&fakes[0], true, 100);
+    turn(&r);
+    assert_int_equal(a->base.calls_hint, 0);
+    a->base.calls_max = 1; /* its SETTINGS */
+    fake_finish(a);
+    run_call(&r, &v[0], JST_METHOD_GET);
+    run_call(&r, &v[1], JST_METHOD_GET);
+    run_call(&r, &v[2], JST_METHOD_GET);
+    b = fake_opened(&fakes[2], true, 100);
+    turn(&r);
+    assert_int_equal(b->base.calls_hint, 1);
+    assert_int_equal(b->base.calls, 1);
+    assert_int_equal(fakes_n, 5); /* a third one is on its way */
+    (void)fake_opened(&fakes[4], true, 100);
+    turn(&r);
+    finish_all(&r);
+    rig_fini(&r);
+}
+
 static void
 test_connections_are_bounded(void **state)
 {
@@ -508,6 +538,7 @@ main(void)
         cmocka_unit_test(test_http1_after_all),
         cmocka_unit_test(test_room_is_used),
         cmocka_unit_test(test_room_that_has_gone),
+        cmocka_unit_test(test_streams_are_learnt),
         cmocka_unit_test(test_connections_are_bounded),
         cmocka_unit_test(test_dial_fails_for_all),
         cmocka_unit_test(test_dial_fails_for_one),
