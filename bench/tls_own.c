@@ -47,6 +47,7 @@ make_server(SSL_CTX *server_ctx, SSL_CTX *client_ctx)
     SSL_set_bio(server, up, down);
     done = shake_hands(client, server);
     SSL_free(client);
+    SSL_set_bio(server, NULL, NULL);
     if (!done) {
         SSL_free(server);
         return NULL;
