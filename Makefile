@@ -4,7 +4,7 @@ PYTHON := /usr/bin/python3
 JOBS   ?= $(shell nproc)
 SECS   ?= 60
 PREFIX ?= /usr/local
-CONFIG ?= $(firstword $(wildcard joist.toml) examples/hello/joist.toml)
+WHAT   ?=
 # In CI a warning is an error, but under gcc's sanitizers, whose instrumentation makes it warn falsely.
 WERROR  = $(if $(and $(CI),$(filter release fuzz,$*)),true,false)
 PATH   := /usr/bin:/usr/sbin:$(shell tools/deps.sh peers-path):$(PATH)
@@ -35,8 +35,8 @@ deps-build deps-test deps-lint deps-cover deps-bench: deps-%:
 all: build/release/build.ninja ## build the program and the library into build/release
 	@$(NINJA) build/release program
 
-run: all ## build and serve ./joist.toml, or the example if there is none
-	build/release/joist run $(CONFIG)
+run: all ## build and start: ./joist.toml, else a welcome page; or make run WHAT="./public 8443"
+	build/release/joist run $(WHAT)
 
 test: deps-test all ## everything: unit, loop, e2e, replays of old crashes
 	@$(RUN_TESTS) build/release unit loop replay tools e2e
