@@ -7,85 +7,13 @@
 /* Reads of one connection before the others get their turn. */
 #define READS_MAX 16
 
-/* So many bytes sent pay for one WINDOW_UPDATE: a client that reads fast sends many. */
-#define WINDOW_UPDATE_BYTES 1024u
-
-/* nghttp2 stops answering pings by itself above this (JST_H2_OUT_FRAMES_MAX). A header block that
- * is so many times what is allowed is not even answered with 431. */
+/* A header block that is so many times what is allowed is not even answered with 431. */
 #define BLOCK_FACTOR 2u
 
 static struct jst_h2_server *
 server_of(void *user)
 {
     return user;
-}
-
-/* ---- floods ---- */
-
-static void
-count(struct jst_h2_server *c, uint32_t *counter, uint32_t max, const char *what)
-{
-    struct jst_h2_flood *f = &c->flood;
-    uint64_t now_ms = jst_loop_now_ms(c->conn.loop);
-
-    if (now_ms - f->since_ms >= JST_H2_FLOOD_WINDOW_MS) {
-        *f = (struct jst_h2_flood){.since_ms = now_ms, .what = f->what};
-    }
-    if (++*counter > max && f->what == NULL) {
-        f->what = what;
-    }
-}
-
-static void
-count_frame(struct jst_h2_server *c, const nghttp2_frame_hd *hd)
-{
-    struct jst_h2_flood *f = &c->flood;
-
-    switch (hd->type) {
-    case NGHTTP2_PING:
-        if ((hd->flags & NGHTTP2_FLAG_ACK) == 0) {
-            count(c, &f->pings, JST_H2_FLOOD_PINGS, "ping");
-        }
-        break;
-    case NGHTTP2_SETTINGS:
-        if ((hd->flags & NGHTTP2_FLAG_ACK) == 0) {
-            count(c, &f->settings, JST_H2_FLOOD_SETTINGS, "settings");
-        }
-        break;
-    case NGHTTP2_DATA:
-        if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-            count(c, &f->empty, JST_H2_FLOOD_EMPTY, "empty");
-        }
-        break;
-    case NGHTTP2_HEADERS:
-    case NGHTTP2_CONTINUATION:
-        if (hd->length == 0) {
-            count(c, &f->empty, JST_H2_FLOOD_EMPTY, "empty");
-        }
-        break;
-    case NGHTTP2_WINDOW_UPDATE:
-    case NGHTTP2_PRIORITY:
-    case NGHTTP2_PRIORITY_UPDATE:
-        count(c, &f->windows, JST_H2_FLOOD_WINDOWS, "window_update");
-        break;
-    case NGHTTP2_RST_STREAM:
-        JST_STAT_ADD(c->owner->local, h2_resets, 1);
-        count(c, &f->resets, JST_H2_FLOOD_RESETS, "rst_stream");
-        break;
-    default: /* RFC 9113 5.5: unknown types are ignored; each costs as little as the smallest */
-        if (hd->type > NGHTTP2_CONTINUATION) {
-            count(c, &f->windows, JST_H2_FLOOD_WINDOWS, "unknown");
-        }
-        break;
-    }
-}
-
-void
-jst_h2_flood_sent(struct jst_h2_server *c, size_t n)
-{
-    uint32_t paid = (uint32_t)JST_MIN(n / WINDOW_UPDATE_BYTES, JST_H2_FLOOD_WINDOWS);
-
-    c->flood.windows -= JST_MIN(c->flood.windows, paid);
 }
 
 /* ---- callbacks ---- */
@@ -96,7 +24,7 @@ on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
     struct jst_h2_server *c = server_of(user);
 
     (void)ng;
-    count_frame(c, hd);
+    jst_h2_flood_frame(c, hd);
     return c->flood.what != NULL ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
@@ -283,14 +211,7 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
         }
         break;
     case NGHTTP2_RST_STREAM:
-        /* Ours, for something that the client did wrong. */
-        if (frame->rst_stream.error_code == NGHTTP2_PROTOCOL_ERROR ||
-            frame->rst_stream.error_code == NGHTTP2_STREAM_CLOSED ||
-            frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR ||
-            frame->rst_stream.error_code == NGHTTP2_FRAME_SIZE_ERROR ||
-            frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM) {
-            count(c, &c->flood.errors, JST_H2_FLOOD_ERRORS, "errors");
-        }
+        jst_h2_flood_reset(c, frame->rst_stream.error_code);
         break;
     case NGHTTP2_GOAWAY:
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !c->terminated) {
@@ -373,17 +294,6 @@ jst_h2_session_create(struct jst_h2_server *c)
 
 /* ---- reading ---- */
 
-static void
-end_flood(struct jst_h2_server *c, const char *what)
-{
-    if (c->terminated) {
-        return;
-    }
-    JST_STAT_ADD(c->owner->local, h2_floods, 1);
-    JST_LOG(c->owner->local->log, WARN, H2_FLOOD, "what=%s", what);
-    jst_h2_terminate(c, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
 /* False: nothing more is to be read. */
 static bool
 feed(struct jst_h2_server *c, struct jst_buf *buf, size_t n)
@@ -397,11 +307,11 @@ feed(struct jst_h2_server *c, struct jst_buf *buf, size_t n)
         return false;
     }
     if (c->flood.what != NULL) {
-        end_flood(c, c->flood.what);
+        jst_h2_flood_end(c, c->flood.what);
     } else if (rc == NGHTTP2_ERR_FLOODED) {
-        end_flood(c, "answers");
+        jst_h2_flood_end(c, "answers");
     } else if (rc == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
-        end_flood(c, "continuation");
+        jst_h2_flood_end(c, "continuation");
     } else if (rc == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
         JST_STAT_ADD(c->owner->local, h2_errors, 1);
         JST_LOG(c->owner->local->log, INFO, H2_ERROR, "err=\"no preface of HTTP/2\"");

@@ -3,10 +3,14 @@
 /*
  * What the files of the client's side of HTTP/2 share; nobody else includes it.
  *
- * h2_server.c         the connection: clocks, events, drain, its end
- * h2_server_in.c      what comes in: nghttp2's callbacks for frames, floods
- * h2_server_stream.c  one request: begin, body under credit, refuse, done
- * h2_server_out.c     what goes out: the response's sink, frames to conn->out, credit back
+ * h2_server.c           the connection: clocks, events, drain, its end
+ * h2_server_clock.c     which clock runs
+ * h2_server_in.c        what comes in: bytes to nghttp2, its callbacks
+ * h2_server_flood.c     what is counted against the client
+ * h2_server_stream.c    one request: begin, refuse, done
+ * h2_server_body.c      its body under credit
+ * h2_server_response.c  the response's sink
+ * h2_server_out.c       what goes out: frames to conn->out, credit back
  *
  * Rules:   nghttp2_session_mem_recv() runs in on_readable and the posted task alone, and
  *          nghttp2_session_mem_send() in the turn's end alone, so that neither is nested. Sinks
@@ -51,8 +55,7 @@ struct jst_h2_stream {
     uint64_t since_ms;          /* since when the client has made no progress */
     uint32_t moved;             /* bytes since then */
     size_t granted;             /* credit that the response's source has, and bytes in `out` */
-    size_t owed;                /* request bytes handed on, for which no window was opened yet */
-    uint32_t window;            /* the stream's receive window */
+    uint32_t open;              /* what the client may still send */
     uint32_t discarded;         /* bytes read for nobody after the response's end */
     int32_t id;
     uint32_t hold;      /* we are inside a call to the service or handler: do not end now */
@@ -124,21 +127,39 @@ void jst_h2_drain(struct jst_h2_server *c);
 /* The last GOAWAY of a drain, once. */
 void jst_h2_drain_end(struct jst_h2_server *c);
 
-/* A stream began or ended, or bytes moved: choose the clock that runs now. */
+/* ---- h2_server_clock.c ---- */
+
+/* A stream began or ended, or the state changed: choose the clock that runs now. */
 void jst_h2_touch(struct jst_h2_server *c);
 
 /* Look at the clocks at this time at the latest. */
 void jst_h2_wake(struct jst_h2_server *c, uint64_t at_ms);
 
+/* Bytes have left. */
+void jst_h2_count_sent(struct jst_h2_server *c, size_t n);
+
+void jst_h2_on_timer(struct jst_timer *t);
+
 /* ---- h2_server_in.c ---- */
 
 int jst_h2_session_create(struct jst_h2_server *c);
 
+/* Do whatever can be done now. Never called from inside a sink or source. */
+void jst_h2_pump(struct jst_h2_server *c);
+
+/* ---- h2_server_flood.c ---- */
+
+/* Count a frame that begins; c->flood.what is set when it is one too many. */
+void jst_h2_flood_frame(struct jst_h2_server *c, const nghttp2_frame_hd *hd);
+
+/* Count a stream that had to be reset with this error. */
+void jst_h2_flood_reset(struct jst_h2_server *c, uint32_t error);
+
 /* Bytes have left: they pay for window updates. */
 void jst_h2_flood_sent(struct jst_h2_server *c, size_t n);
 
-/* Do whatever can be done now. Never called from inside a sink or source. */
-void jst_h2_pump(struct jst_h2_server *c);
+/* End the connection for it. */
+void jst_h2_flood_end(struct jst_h2_server *c, const char *what);
 
 /* ---- h2_server_stream.c ---- */
 
@@ -147,11 +168,36 @@ struct jst_h2_stream *jst_h2_stream_create(struct jst_h2_server *c, int32_t id);
 /* Its head is complete: begin, whatever comes of it. */
 void jst_h2_stream_begin(struct jst_h2_stream *x, bool end_stream);
 
+/* End it if both directions have ended. */
+void jst_h2_stream_maybe_done(struct jst_h2_stream *x);
+
+/* ---- h2_server_body.c ---- */
+
+extern const struct jst_source_ops jst_h2_body_ops;
+
+/* The stream's task: what a sink or source call could not do itself, because it must not call back.
+ */
+void jst_h2_stream_run(struct jst_task *t);
+
+/* Hand on what credit allows, and the end behind it. */
+void jst_h2_stream_deliver(struct jst_h2_stream *x);
+
+/* `end` for the handler. */
+void jst_h2_stream_end_request(struct jst_h2_stream *x);
+
+/* What waits of the body is for nobody. */
+void jst_h2_stream_drop_in(struct jst_h2_stream *x);
+
+/* Answered before the request's end. */
+void jst_h2_stream_discard(struct jst_h2_stream *x);
+
 /* A piece of its body; it lies in c->reading. */
 void jst_h2_stream_data(struct jst_h2_stream *x, const char *p, size_t n);
 
 /* END_STREAM came. */
 void jst_h2_stream_recv_end(struct jst_h2_stream *x);
+
+/* ---- h2_server_stream.c, on ---- */
 
 /* nghttp2 has closed it. */
 void jst_h2_stream_closed(struct jst_h2_stream *x, uint32_t error);
@@ -177,19 +223,26 @@ void jst_h2_stream_progress(struct jst_h2_stream *x, size_t n);
 /* Is it the client that it waits for? */
 bool jst_h2_stream_waits(const struct jst_h2_stream *x);
 
-/* ---- h2_server_out.c ---- */
+/* ---- h2_server_response.c ---- */
 
 extern const struct jst_sink_ops jst_h2_response_ops;
+
+void jst_h2_send_continue(struct jst_h2_stream *x);
+
+/* ---- h2_server_out.c ---- */
 
 /* Frames at the turn's end. */
 void jst_h2_want_send(struct jst_h2_server *c);
 void jst_h2_run_send(struct jst_task *t);
 
-void jst_h2_send_continue(struct jst_h2_stream *x);
-
 /* Credit for the response's source, as much as stream and connection may hold. */
 void jst_h2_grant(struct jst_h2_stream *x);
 
-/* For nghttp2's table. */
+/* Bytes of its response have gone on, or were dropped. */
+void jst_h2_settle_grant(struct jst_h2_stream *x, size_t n);
+
+/* For nghttp2's tables. */
+ssize_t jst_h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
+                         nghttp2_data_source *source, void *c);
 int jst_h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header, size_t n,
                      nghttp2_data_source *source, void *c);

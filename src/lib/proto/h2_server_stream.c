@@ -14,19 +14,6 @@ forget(struct jst_h2_stream *x)
     }
 }
 
-/* Bytes that nobody will take are no reason to hold the connection's window shut. */
-static void
-drop_in(struct jst_h2_stream *x)
-{
-    size_t n = x->in.bytes;
-
-    jst_chain_clear(&x->in);
-    x->owed += n;
-    if (n > 0 && x->c->state != H2_DEAD && nghttp2_session_consume_connection(x->c->ng, n) < 0) {
-        jst_h2_break(x->c);
-    }
-}
-
 static void
 drop_out(struct jst_h2_stream *x)
 {
@@ -41,7 +28,7 @@ free_stream(struct jst_h2_stream *x)
     struct jst_arena arena = x->s.arena; /* it holds x itself */
 
     forget(x);
-    drop_in(x);
+    jst_h2_stream_drop_in(x);
     drop_out(x);
     jst_task_cancel(c->conn.loop, &x->task);
     c->granted -= x->granted;
@@ -74,8 +61,8 @@ report(struct jst_h2_stream *x)
     }
 }
 
-static void
-maybe_done(struct jst_h2_stream *x)
+void
+jst_h2_stream_maybe_done(struct jst_h2_stream *x)
 {
     if (x->hold > 0 || !x->request_ended || !x->response_ended || !x->sent_end) {
         return;
@@ -108,7 +95,7 @@ jst_h2_stream_kill(struct jst_h2_stream *x, int why)
     x->sent_end = true;
     x->discarding = false;
     x->hold--;
-    maybe_done(x);
+    jst_h2_stream_maybe_done(x);
 }
 
 void
@@ -133,35 +120,6 @@ abort_request(struct jst_h2_stream *x)
     }
 }
 
-/* RFC 9113 8.1: the answer is complete, and the rest of the request is for nobody. A reset says so,
- * but some clients take it for a failure of the whole: so what is short is read to its end. */
-static void
-discard(struct jst_h2_stream *x)
-{
-    uint64_t left = x->s.req.length - x->s.request_bytes;
-
-    if (x->s.req.length != JST_LENGTH_UNKNOWN && left > JST_DISCARD_BYTES_MAX) {
-        jst_h2_stream_reset(x, NGHTTP2_NO_ERROR);
-        return;
-    }
-    x->discarding = true;
-    x->since_ms = jst_loop_now_ms(x->c->conn.loop);
-    jst_h2_wake(x->c, x->since_ms + JST_LINGER_MS);
-    drop_in(x);
-    if (x->owed > 0 && nghttp2_session_consume_stream(x->c->ng, x->id, x->owed) < 0) {
-        jst_h2_break(x->c);
-    }
-    x->owed = 0;
-}
-
-void
-jst_h2_stream_stop_discarding(struct jst_h2_stream *x)
-{
-    x->discarding = false;
-    jst_h2_stream_reset(x, NGHTTP2_NO_ERROR);
-    maybe_done(x);
-}
-
 void
 jst_h2_stream_sent_end(struct jst_h2_stream *x)
 {
@@ -171,9 +129,9 @@ jst_h2_stream_sent_end(struct jst_h2_stream *x)
     }
     abort_request(x);
     if (!x->recv_ended) {
-        discard(x);
+        jst_h2_stream_discard(x);
     }
-    maybe_done(x);
+    jst_h2_stream_maybe_done(x);
 }
 
 void
@@ -209,7 +167,7 @@ jst_h2_stream_refuse(struct jst_h2_stream *x, uint16_t status, int why)
             jst_sink_abort(x->s.handler, why);
         }
     }
-    drop_in(x);
+    jst_h2_stream_drop_in(x);
     if (!x->response_ended && !x->head_sent) {
         jst_stream_respond_error(&x->s, status, NULL);
     } else if (!x->sent_end && (!x->response_ended || why == JOIST_E_TIMEOUT)) {
@@ -218,7 +176,7 @@ jst_h2_stream_refuse(struct jst_h2_stream *x, uint16_t status, int why)
         jst_h2_stream_reset(x, NGHTTP2_CANCEL);
     }
     x->hold--;
-    maybe_done(x);
+    jst_h2_stream_maybe_done(x);
 }
 
 /* ---- time ---- */
@@ -242,214 +200,6 @@ jst_h2_stream_progress(struct jst_h2_stream *x, size_t n)
     }
 }
 
-/* ---- request body ---- */
-
-/* Open the stream's window for what was handed on, as far as somebody takes more: what the client
- * may send and what waits here stay below the credit, or the window every stream begins with. */
-static void
-open_window(struct jst_h2_stream *x)
-{
-    uint64_t want = JST_MAX((uint64_t)JST_H2_WINDOW_BYTES, x->credit + x->in.bytes);
-    size_t open = x->window - x->owed;
-    size_t n = want > open ? (size_t)JST_MIN(want - open, x->owed) : 0;
-
-    if (n == 0 || x->closed || x->recv_ended) {
-        return;
-    }
-    x->owed -= n;
-    if (nghttp2_session_consume_stream(x->c->ng, x->id, n) < 0) {
-        jst_h2_break(x->c);
-    }
-    jst_h2_want_send(x->c);
-}
-
-/* A window wider than every stream's first, where the handler takes more at once. */
-static void
-widen_window(struct jst_h2_stream *x)
-{
-    uint64_t want = JST_MIN(x->credit, (uint64_t)JST_STREAM_WINDOW_BYTES);
-
-    if (want <= x->window || x->closed || x->recv_ended) {
-        return;
-    }
-    if (nghttp2_session_set_local_window_size(x->c->ng, NGHTTP2_FLAG_NONE, x->id, (int32_t)want) <
-        0) {
-        jst_h2_break(x->c);
-        return;
-    }
-    x->window = (uint32_t)want;
-    jst_h2_want_send(x->c);
-}
-
-static void
-end_request(struct jst_h2_stream *x)
-{
-    x->request_ended = true;
-    x->hold++;
-    jst_sink_end(x->s.handler, x->has_trailers ? &x->block.fields : NULL);
-    x->hold--;
-}
-
-/* Hand on what credit allows, and the end behind it. */
-static void
-deliver(struct jst_h2_stream *x)
-{
-    struct jst_chain now = {0};
-    size_t n = (size_t)JST_MIN(x->credit, x->in.bytes);
-
-    if (x->request_ended || (x->s.req.upgrade && !x->tunnel)) {
-        return;
-    }
-    if (n > 0) {
-        if (jst_chain_cut(&now, &x->in, n) < 0) {
-            jst_h2_stream_refuse(x, 503, JOIST_E_NOMEM);
-            return;
-        }
-        x->credit -= n;
-        x->owed += n;
-        if (nghttp2_session_consume_connection(x->c->ng, n) < 0) {
-            jst_h2_break(x->c);
-        }
-        x->hold++;
-        jst_sink_data(x->s.handler, &now);
-        x->hold--;
-        open_window(x);
-        jst_h2_want_send(x->c);
-    }
-    if (x->recv_ended && x->in.bytes == 0 && !x->request_ended) {
-        end_request(x);
-    }
-}
-
-/* The stream's window stays shut behind it, unless only the request's end is missing. */
-static void
-take_for_nobody(struct jst_h2_stream *x, size_t n)
-{
-    nghttp2_session *ng = x->c->ng;
-
-    x->owed += x->discarding ? 0 : n;
-    if (nghttp2_session_consume_connection(ng, n) < 0 ||
-        (x->discarding && nghttp2_session_consume_stream(ng, x->id, n) < 0)) {
-        jst_h2_break(x->c);
-    }
-    jst_h2_want_send(x->c);
-    if (x->discarding) {
-        x->discarded += (uint32_t)JST_MIN(n, JST_STREAM_WINDOW_BYTES);
-        if (x->discarded > JST_DISCARD_BYTES_MAX) {
-            jst_h2_stream_stop_discarding(x);
-        }
-    }
-}
-
-void
-jst_h2_stream_data(struct jst_h2_stream *x, const char *p, size_t n)
-{
-    struct jst_h2_server *c = x->c;
-
-    x->s.request_bytes += n;
-    jst_h2_stream_progress(x, n);
-    if (x->request_ended) {
-        take_for_nobody(x, n);
-        return;
-    }
-    if (jst_chain_add(&x->in, c->reading, p, n) < 0) {
-        jst_h2_stream_refuse(x, 503, JOIST_E_NOMEM);
-        return;
-    }
-    if (x->s.body_max_bytes > 0 && x->s.request_bytes > x->s.body_max_bytes && !x->tunnel) {
-        JST_STAT_ADD(c->owner->local, limit_body_bytes, 1);
-        jst_h2_stream_refuse(x, 413, JOIST_E_LIMIT);
-        return;
-    }
-    x->hold++;
-    deliver(x);
-    if (x->in.bytes > 0) {
-        jst_chain_compact(&x->in);
-    }
-    x->hold--;
-    maybe_done(x);
-}
-
-void
-jst_h2_stream_recv_end(struct jst_h2_stream *x)
-{
-    x->recv_ended = true;
-    x->discarding = false;
-    if (!x->begun) {
-        return;
-    }
-    x->hold++;
-    deliver(x);
-    x->hold--;
-    maybe_done(x);
-}
-
-static struct jst_h2_stream *
-stream_of_body(struct jst_source *s)
-{
-    return JST_CONTAINER(s, struct jst_h2_stream, body);
-}
-
-static void
-body_resume(struct jst_source *s, size_t credit)
-{
-    struct jst_h2_stream *x = stream_of_body(s);
-
-    if (x->request_ended) {
-        return;
-    }
-    if (x->expect && !x->head_sent && !x->response_ended) {
-        jst_h2_send_continue(x);
-    }
-    if (x->credit == 0) {
-        x->since_ms = jst_loop_now_ms(x->c->conn.loop);
-    }
-    x->credit += credit;
-    widen_window(x);
-    open_window(x);
-    jst_loop_post(x->c->conn.loop, &x->task);
-}
-
-static void
-body_cancel(struct jst_source *s, int why)
-{
-    struct jst_h2_stream *x = stream_of_body(s);
-
-    (void)why;
-    if (!x->request_ended) {
-        x->request_ended = true;
-        jst_loop_post(x->c->conn.loop, &x->task);
-    }
-}
-
-static const struct jst_source_ops body_ops = {
-    .resume = body_resume,
-    .cancel = body_cancel,
-};
-
-/* What a sink or source call could not do itself, because it must not call back. */
-static void
-run_task(struct jst_task *t)
-{
-    struct jst_h2_stream *x = JST_CONTAINER(t, struct jst_h2_stream, task);
-
-    if (x->c->state == H2_DEAD) {
-        return;
-    }
-    x->hold++;
-    if (x->request_ended) {
-        drop_in(x);
-    } else if (x->end_due && x->head_sent && !x->tunnel) {
-        /* An upgrade was refused: the request is an ordinary one, without a body. */
-        x->end_due = false;
-        end_request(x);
-    } else {
-        deliver(x);
-    }
-    x->hold--;
-    maybe_done(x);
-}
-
 /* ---- begin ---- */
 
 struct jst_h2_stream *
@@ -467,10 +217,10 @@ jst_h2_stream_create(struct jst_h2_server *c, int32_t id)
     }
     x->c = c;
     x->id = id;
-    x->window = JST_H2_WINDOW_BYTES;
+    x->open = JST_H2_WINDOW_BYTES;
     x->response.ops = &jst_h2_response_ops;
-    x->body.ops = &body_ops;
-    x->task.run = run_task;
+    x->body.ops = &jst_h2_body_ops;
+    x->task.run = jst_h2_stream_run;
     x->since_ms = jst_loop_now_ms(c->conn.loop);
     x->s.arena = arena;
     x->s.response = &x->response;
@@ -507,13 +257,13 @@ serve(struct jst_h2_stream *x, bool end_stream)
     if (x->s.req.upgrade && !x->request_ended && !x->head_sent) {
         x->end_due = true;
     } else if (x->s.req.upgrade && !x->request_ended && !x->tunnel) {
-        end_request(x);
+        jst_h2_stream_end_request(x);
     } else if (end_stream) {
         x->recv_ended = true;
-        deliver(x);
+        jst_h2_stream_deliver(x);
     }
     x->hold--;
-    maybe_done(x);
+    jst_h2_stream_maybe_done(x);
 }
 
 void
