@@ -44,7 +44,8 @@ jst_tls_session_free(struct jst_tls_session **take)
     }
 }
 
-/* A ticket has come: the newest is the one to use. 1: the session is ours now. */
+/* A ticket has come: the newest is the one to use. A copy, because OpenSSL spoils the session of a
+ * connection that ends without close_notify, and many origins end theirs so. */
 static int
 on_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -58,11 +59,15 @@ on_session(SSL *ssl, SSL_SESSION *session)
     if (v == NULL) {
         return 0;
     }
-    v->s = session;
+    v->s = SSL_SESSION_dup(session);
+    if (v->s == NULL) {
+        free(v);
+        return 0;
+    }
     memcpy(v->policy, t->client->policy, sizeof(v->policy));
     jst_tls_session_free(t->slot);
     *t->slot = v;
-    return 1;
+    return 0; /* the session itself stays OpenSSL's */
 }
 
 /* What is in the slot is offered. A ticket of TLS 1.3 serves once (RFC 8446 C.4). */
