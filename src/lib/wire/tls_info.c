@@ -70,6 +70,17 @@ jst_tls_note(struct jst_tls_conn *t, const char *fmt, ...)
     t->error = text;
 }
 
+/* The last error of those that say something. */
+static unsigned long
+cause(void)
+{
+    unsigned long e = ERR_peek_last_error();
+
+    return ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_RECORD_LAYER_FAILURE
+               ? ERR_peek_error()
+               : e;
+}
+
 /* OpenSSL's own words, without the prefixes that say where in it. */
 static const char *
 words_of(unsigned long e)
@@ -95,7 +106,7 @@ note_verify_failure(struct jst_tls_conn *t, long verify)
 int
 jst_tls_note_failure(struct jst_tls_conn *t, const struct jst_tls_op *op)
 {
-    unsigned long e = ERR_peek_last_error();
+    unsigned long e = cause();
     int reason = ERR_GET_LIB(e) == ERR_LIB_SSL ? ERR_GET_REASON(e) : 0;
     long verify = SSL_get_verify_result(t->ssl);
 
@@ -114,6 +125,8 @@ jst_tls_note_failure(struct jst_tls_conn *t, const struct jst_tls_op *op)
         jst_tls_note(t, "the peer closed the connection during the handshake");
         return JOIST_E_CLOSED;
     }
-    jst_tls_note(t, "%s", words_of(e));
+    if (t->error == NULL) { /* a callback knows better */
+        jst_tls_note(t, "%s", words_of(e));
+    }
     return JOIST_E_TLS;
 }

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <openssl/ech.h>
+#include <openssl/err.h>
 #include <openssl/hpke.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -414,4 +415,84 @@ help_client(const char *ca, const char *host)
         fail_msg("client: %s: %s", joist_error_name(rc), r.text);
     }
     return t;
+}
+
+/* ---- both together, and a bare OpenSSL client ---- */
+
+void
+help_shake(struct help_end *s, struct help_end *c, struct jst_tls_server *server,
+           struct jst_tls_client *client, struct jst_tls_session **slot)
+{
+    int fds[2];
+
+    help_pair(fds, 0);
+    help_open_server(s, fds[0], server);
+    help_open_client(c, fds[1], client, slot);
+    for (int i = 0; i < 200 && (s->connected + s->failed == 0 || c->connected + c->failed == 0);
+         i++) {
+        jst_loop_turn(help_loop, 1);
+    }
+    help_turns(3);
+}
+
+SSL_CTX *
+help_raw_ctx(void)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+    assert_non_null(ctx);
+    return ctx;
+}
+
+SSL *
+help_raw(SSL_CTX *ctx, int fd, const char *sni)
+{
+    SSL *ssl = SSL_new(ctx);
+
+    assert_non_null(ssl);
+    assert_int_equal(SSL_set_fd(ssl, fd), 1);
+    if (sni != NULL) {
+        assert_int_equal(SSL_set_tlsext_host_name(ssl, sni), 1);
+    }
+    SSL_set_connect_state(ssl);
+    return ssl;
+}
+
+int
+help_raw_connect(SSL *ssl)
+{
+    for (int i = 0; i < 200; i++) {
+        int rc;
+
+        ERR_clear_error();
+        rc = SSL_connect(ssl);
+        if (rc == 1) {
+            help_turns(3);
+            return 1;
+        }
+        if (SSL_get_error(ssl, rc) != SSL_ERROR_WANT_READ) {
+            return -SSL_get_error(ssl, rc);
+        }
+        jst_loop_turn(help_loop, 1);
+    }
+    return -SSL_ERROR_WANT_READ;
+}
+
+int
+help_raw_read(SSL *ssl, char *out, int cap)
+{
+    for (int i = 0; i < 50; i++) {
+        int rc;
+
+        ERR_clear_error();
+        rc = SSL_read(ssl, out, cap);
+        if (rc > 0) {
+            return rc;
+        }
+        if (SSL_get_error(ssl, rc) != SSL_ERROR_WANT_READ) {
+            return -SSL_get_error(ssl, rc);
+        }
+        jst_loop_turn(help_loop, 1);
+    }
+    return -SSL_ERROR_WANT_READ;
 }

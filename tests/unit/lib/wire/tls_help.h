@@ -6,6 +6,8 @@
  */
 #include "wire/tls.h"
 
+#include <openssl/ssl.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -92,3 +94,17 @@ struct jst_tls_server *help_server(const char *name, struct jst_tls_tickets *tic
 struct jst_tls_server *help_server_of(struct jst_tls_server_conf *conf);
 /* A client that trusts <ca> and asks for `host`. */
 struct jst_tls_client *help_client(const char *ca, const char *host);
+
+/* ---- both together, and a bare OpenSSL client ---- */
+
+/* Opens both, turns until each is connected or has failed. */
+void help_shake(struct help_end *s, struct help_end *c, struct jst_tls_server *server,
+                struct jst_tls_client *client, struct jst_tls_session **slot);
+
+/* A bare client on `fd` (which stays the caller's) that verifies nothing. */
+SSL_CTX *help_raw_ctx(void);
+SSL *help_raw(SSL_CTX *ctx, int fd, const char *sni);
+/* SSL_connect() with turns of the loop between; 1, or the SSL_get_error() negated. */
+int help_raw_connect(SSL *ssl);
+/* SSL_read() likewise: the count, or the SSL_get_error() negated. */
+int help_raw_read(SSL *ssl, char *out, int cap);
