@@ -68,6 +68,7 @@ def test_version():
     (["valdate"], "there is no command 'valdate'", "did you mean joist config validate?"),
     (["show"], "there is no command 'show'", "did you mean joist config show?"),
     (["--vresion"], "there is no option '--vresion'", "did you mean joist --version?"),
+    (["--hst"], "there is no option '--hst'", "did you mean joist --hsts?"),
     (["--config", "x"], "there is no option '--config'", "joist FILE.toml"),
     (["run", "-c", "x"], "joist run has no option '-c'", "joist run FILE.toml"),
     (["./public"], "no such folder: ./public", "joist ./public"),

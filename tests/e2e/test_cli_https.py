@@ -173,6 +173,32 @@ def test_a_key_of_another_certificate(site, port):
     done = joist(site, "./public", port, "--cert", cert, "--key", key)
     assert done.returncode == 2, done.stderr
     assert "match" in done.stderr and "one.pem" in done.stderr
+    assert done.stderr.count("error: ") == 1
+
+
+def test_an_expired_certificate_is_served_with_a_warning(site, port):
+    """The operator's word counts; said once, for both families of addresses."""
+    _, key = made(site, "old")
+    openssl("req", "-new", "-key", key, "-subj", "/CN=old", "-out", site / "csr")
+    openssl("x509", "-req", "-in", site / "csr", "-signkey", key, "-days", "0", "-out",
+            site / "old.pem")
+    ends = openssl("x509", "-in", site / "old.pem", "-noout", "-enddate")
+    net.wait_for(lambda: subprocess.run(["openssl", "x509", "-in", site / "old.pem", "-noout",
+                                         "-checkend", "0"], capture_output=True,
+                                        check=False).returncode == 1, f"it lives on: {ends}")
+    with What(site, "./public", port, "--cert", site / "old.pem", "--key", key) as what:
+        assert what.errors().count("warning: ") == 1 and "expired" in what.errors()
+        assert what.curl("https://localhost:{https}/", "-k")[1] == "a page\n"
+
+
+def test_dry_with_a_certificate_can_be_run(site):
+    cert, key = made(site, "given")
+    done = joist(site, "./public", "8443", "a.test", "--cert", cert, "--key", key, "--hsts",
+                 "--listing", "--dry")
+    (site / "made.toml").write_text(done.stdout)
+    done = joist(site, "config", "validate", "made.toml")
+    assert done.returncode == 0, done.stderr
+    assert "1 route, 2 listeners" in done.stdout
 
 
 def test_a_key_that_cannot_be_read(site, port):

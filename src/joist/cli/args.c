@@ -103,11 +103,10 @@ jst_help_print_command(const struct jst_command *c)
 
 /* ---- reading the line ---- */
 
-static int
-refuse_option(const struct jst_command *c, const char *word)
+const char *
+jst_args_nearest(const struct jst_command *c, const char *word)
 {
     struct jst_nearest near;
-    char help[128];
 
     jst_nearest_init(&near, jst_slice_z(word));
     for (size_t i = 0; i < JST_COUNT(options); i++) {
@@ -115,10 +114,19 @@ refuse_option(const struct jst_command *c, const char *word)
             jst_nearest_try(&near, options[i].name);
         }
     }
+    return near.best;
+}
+
+static int
+refuse_option(const struct jst_command *c, const char *word)
+{
+    const char *nearest = jst_args_nearest(c, word);
+    char help[128];
+
     if (jst_cli_is_file_option(word)) {
         (void)jst_fmt(help, sizeof(help), "the file needs no option: joist %s FILE.toml", c->name);
-    } else if (near.best != NULL) {
-        (void)jst_fmt(help, sizeof(help), "did you mean %s?", near.best);
+    } else if (nearest != NULL) {
+        (void)jst_fmt(help, sizeof(help), "did you mean %s?", nearest);
     } else {
         (void)jst_fmt(help, sizeof(help), "joist %s --help lists its options", c->name);
     }

@@ -81,6 +81,9 @@ int jst_args_run(const struct jst_command *c, char *const *argv, int argc);
 /** Does the command take this option? */
 bool jst_args_has_option(const struct jst_command *c, const char *word);
 
+/** The command's option that is nearest to a mistyped one; NULL: none is near. */
+const char *jst_args_nearest(const struct jst_command *c, const char *word);
+
 /** The value of an option; NULL: it was not given. */
 const char *jst_args_value(const struct jst_args *args, enum jst_option option);
 

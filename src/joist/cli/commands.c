@@ -265,6 +265,9 @@ suggest_command(char *help, size_t cap, const char *word)
         jst_nearest_try(&near, others[i]);
         best = near.distance < before ? others[i] : best;
     }
+    if (best == NULL && word[0] == '-') {
+        best = jst_args_nearest(&jst_commands[0], word);
+    }
     if (best != NULL) {
         (void)jst_fmt(help, cap, "did you mean joist %s?", best);
     } else {

@@ -190,7 +190,7 @@ jst_plan_listeners(struct jst_plan *p)
     p->cert_conf = (struct joist_cert_conf){
         .cert = p->cert.cert,
         .key = p->cert.key,
-        .site = "the certificate",
+        .site = "--cert",
         .cert_pos = {JST_PLAN_CERT_FILE, 1, 1},
         .key_pos = {JST_PLAN_CERT_FILE, 2, 1},
     };

@@ -51,11 +51,26 @@ is_remediable(struct attempt *a, const struct joist_err *err)
     return true;
 }
 
+/* Two listeners of one port tell the same of their certificate. */
+static bool
+is_known(const struct jst_diags *report, const char *text)
+{
+    for (size_t i = 0; i < report->diags_n; i++) {
+        if (strcmp(report->diags[i].text, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 on_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
 {
     struct attempt *a = ctx;
 
+    if (is_known(a->report, err->message)) {
+        return;
+    }
     if (level != JOIST_LOG_ERROR) {
         jst_diags_warn(a->report, NULL, NULL, "%s", err->message);
         return;
