@@ -66,8 +66,8 @@ int jst_conn_connect(struct jst_conn *c, struct jst_loop *l, const struct jst_ad
 int jst_conn_move(struct jst_conn *to, struct jst_conn *from, const struct jst_conn_events *ev);
 
 /** Read at most `cap` bytes. Returns the count, JOIST_E_AGAIN, JOIST_E_CLOSED at the end of the
- *  stream, or JOIST_E_RESET/JOIST_E_IO (with TLS also JOIST_E_TLS). A read that is shorter than
- * `cap` clears readability, so no second call is spent on EAGAIN. */
+ *  stream, or JOIST_E_RESET/JOIST_E_IO (with TLS also JOIST_E_TLS and JOIST_E_LIMIT). A read that
+ * is shorter than `cap` clears readability, so no second call is spent on EAGAIN. */
 int jst_conn_read(struct jst_conn *c, char *out, size_t cap);
 
 /** May a read find something without a new event? */

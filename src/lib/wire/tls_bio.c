@@ -184,7 +184,7 @@ hold_sealed(struct jst_conn *c, struct jst_tls_conn *t, const char *p, size_t n)
     struct jst_buf *b;
     int rc;
 
-    if (t->sealed + n > JST_TLS_SEALED_MAX) {
+    if (!t->op->writes && ++t->answers > JST_TLS_ANSWERS_MAX) {
         return JOIST_E_LIMIT;
     }
     b = malloc(sizeof(*b) + n);

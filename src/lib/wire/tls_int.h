@@ -21,9 +21,9 @@
 #define JST_TLS_WIRE_MAX   (JST_TLS_HEAD_BYTES + JST_TLS_RECORD_BYTES + 2048u)
 /* Sealed and sent with one call. */
 #define JST_TLS_BATCH_BYTES 131072u
-/* Sealed bytes that wait for the socket: more than a batch means that the peer makes us answer and
- * does not read the answers (KeyUpdate). */
-#define JST_TLS_SEALED_MAX (JST_TLS_BATCH_BYTES + 131072u)
+/* Answers that OpenSSL gave by itself and that wait for the socket: who makes us answer (KeyUpdate)
+ * and reads nothing is ended. */
+#define JST_TLS_ANSWERS_MAX 64u
 
 enum jst_tls_phase {
     JST_TLS_SHAKE, /* the handshake, before anything may be read */
@@ -43,6 +43,7 @@ struct jst_tls_op {
     uint32_t want;     /* how much is worth receiving */
     uint32_t out_n;
     size_t sent; /* what the kernel took */
+    bool writes; /* it was our side that wanted something sent */
     bool eof;
     int err; /* of the socket or of memory */
 };
@@ -66,11 +67,12 @@ struct jst_tls_conn {
     uint32_t held_n;
     uint32_t early_n;
     uint32_t early_at;
-    uint32_t sealed; /* bytes at the head of c->out that are records already */
-    int16_t read_rc; /* what every further read finds; 0: go on */
-    uint8_t phase;   /* enum jst_tls_phase */
-    bool known;      /* info may be shown */
-    bool broken;     /* OpenSSL has given up: no call but SSL_free() */
+    uint32_t sealed;  /* bytes at the head of c->out that are records already */
+    uint16_t answers; /* of them such that nobody here asked for */
+    int16_t read_rc;  /* what every further read finds; 0: go on */
+    uint8_t phase;    /* enum jst_tls_phase */
+    bool known;       /* info may be shown */
+    bool broken;      /* OpenSSL has given up: no call but SSL_free() */
 };
 
 static inline struct jst_tls_conn *

@@ -42,6 +42,7 @@ send_sealed(struct jst_conn *c, struct jst_tls_conn *t)
     }
     jst_chain_drop(&c->out, (size_t)sent);
     t->sealed -= (uint32_t)sent;
+    t->answers = t->sealed > 0 ? t->answers : 0;
     return (size_t)sent;
 }
 
@@ -132,6 +133,7 @@ write_batch(struct jst_conn *c)
         }
     }
     jst_tls_op_begin(&op, c, 0);
+    op.writes = true;
     ERR_clear_error();
     while (rc == JOIST_OK && c->out.first != NULL && jst_tls_op_has_room(&op)) {
         rc = c->out.first->file != NULL ? seal_file(c, &op, plain->data)
