@@ -76,6 +76,7 @@ begin_end(struct jst_h2_client *c, int why)
     c->state = H2C_LEAVING;
     c->base.calls_max = 0;
     jst_timer_stop(&c->timer);
+    jst_tls_forget_session(&c->conn); /* its place is the pool's, which may go before us */
     c->base.ev->on_gone(&c->base, c->base.ev_ctx, why);
 }
 
