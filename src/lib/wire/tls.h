@@ -120,5 +120,5 @@ const struct jst_tls_info *jst_tls_info(const struct jst_conn *c);
  *  the connection is closed. Empty: nothing known. */
 struct jst_slice jst_tls_error(const struct jst_conn *c);
 
-/** SHA-1, for the handshake of WebSocket (RFC 6455 4.2.2) alone. */
-void jst_tls_sha1(unsigned char out[20], struct jst_slice in);
+/** SHA-1, for the handshake of WebSocket (RFC 6455 4.2.2) alone. JOIST_E_NOMEM. */
+int jst_tls_sha1(unsigned char out[20], struct jst_slice in);

@@ -321,11 +321,11 @@ jst_tls_accept(struct jst_conn *c, struct jst_tls_server *s)
     return JOIST_OK;
 }
 
-void
+int
 jst_tls_sha1(unsigned char out[20], struct jst_slice in)
 {
     unsigned n = 20;
 
     jst_tls_init_once();
-    JST_ASSERT(EVP_Digest(in.p, in.n, out, &n, EVP_sha1(), NULL) == 1);
+    return EVP_Digest(in.p, in.n, out, &n, EVP_sha1(), NULL) == 1 ? JOIST_OK : JOIST_E_NOMEM;
 }
