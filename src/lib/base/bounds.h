@@ -22,6 +22,8 @@
 /* Below the 5 s after which Node's http server closes idle connections by default. */
 #define JST_UPSTREAM_KEEPALIVE_MS_DEFAULT 4000u
 #define JST_UPSTREAM_IDLE_CONNS_DEFAULT   128u /* a target and reactor */
+/* What is idle above that is closed when it was not needed for so long. */
+#define JST_UPSTREAM_TRIM_MS 250u
 
 #define JST_H2_STREAMS_DEFAULT            128u /* RFC 9113 6.5.2 asks for 100 at least */
 

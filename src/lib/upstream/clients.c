@@ -39,6 +39,7 @@ set_idle(struct jst_live *live, struct jst_client *c, bool idle)
         JST_STAT_ADD(live->u->local, upstream_idle, 1);
     } else {
         live->idle_n--;
+        live->idle_low = JST_MIN(live->idle_low, live->idle_n);
         JST_STAT_SUB(live->u->local, upstream_idle, 1);
     }
 }
@@ -81,6 +82,36 @@ jst_live_close_idle(struct jst_live *live, uint32_t keep)
     while (live->idle_n > keep && (c = oldest_idle(live)) != NULL) {
         retire(live, c);
     }
+}
+
+/* More than idle_max were idle since the last look all the time: those are not needed. Closing at
+ * once what comes back above idle_max would open and close connections under a load that needs
+ * them. */
+static void
+on_trim(struct jst_timer *t)
+{
+    struct jst_live *live = JST_CONTAINER(t, struct jst_live, trim);
+    uint32_t above = live->idle_n > live->idle_max ? live->idle_n - live->idle_max : 0;
+
+    jst_live_close_idle(live, live->idle_n - JST_MIN(above, live->idle_low));
+    live->idle_low = live->idle_n;
+    jst_live_trim(live);
+}
+
+void
+jst_live_trim(struct jst_live *live)
+{
+    struct jst_loop *l = live->u->local->loop;
+
+    if (live->idle_n > live->idle_max && live->trim.deadline_ms == JST_NEVER) {
+        jst_timer_set(l, &live->trim, jst_loop_now_ms(l) + JST_UPSTREAM_TRIM_MS);
+    }
+}
+
+int
+jst_live_trim_init(struct jst_live *live)
+{
+    return jst_timer_init(live->u->local->loop, &live->trim, on_trim);
 }
 
 bool
@@ -174,7 +205,7 @@ put_idle(struct jst_live *live, struct jst_client *c)
     if (is_awaited(live)) {
         jst_wait_pump(live); /* what nobody takes is closed there */
     } else {
-        jst_live_close_idle(live, live->idle_max);
+        jst_live_trim(live);
     }
 }
 

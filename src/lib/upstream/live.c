@@ -59,7 +59,8 @@ make_live(struct jst_upstreams *u, const struct jst_target *t, uint64_t hash)
     }
     live->u = u;
     live->key = strdup(t->key);
-    if (live->key == NULL || jst_wait_init(live) < 0) {
+    if (live->key == NULL || jst_live_trim_init(live) < 0 || jst_wait_init(live) < 0) {
+        jst_timer_fini(u->local->loop, &live->trim);
         free(live->key);
         free(live);
         return NULL;
@@ -119,6 +120,7 @@ release_live(struct jst_live *live)
     while (jst_live_cut_one(live, JOIST_E_CANCELED)) {
     }
     jst_wait_fini(live);
+    jst_timer_fini(u->local->loop, &live->trim);
     live->magic = 0;
     free(live->key);
     free(live);

@@ -50,12 +50,14 @@ struct jst_live {
     uint32_t refs; /* upools */
     uint32_t idle_n;
     uint32_t idle_max;
-    uint32_t h2_n;       /* open HTTP/2 connections */
-    uint32_t h2_streams; /* learnt: calls at once that one takes; 0: not known */
-    uint32_t addr_at;    /* the address that worked last */
-    uint32_t magic;      /* it travels as the clients' ev_ctx */
-    bool direct;         /* plain HTTP/1.1: no dials */
-    bool upgrade_h1;     /* learnt: its HTTP/2 takes no extended CONNECT */
+    uint32_t idle_low;     /* fewest idle ones since the last look of `trim` */
+    struct jst_timer trim; /* runs while more than idle_max are idle */
+    uint32_t h2_n;         /* open HTTP/2 connections */
+    uint32_t h2_streams;   /* learnt: calls at once that one takes; 0: not known */
+    uint32_t addr_at;      /* the address that worked last */
+    uint32_t magic;        /* it travels as the clients' ev_ctx */
+    bool direct;           /* plain HTTP/1.1: no dials */
+    bool upgrade_h1;       /* learnt: its HTTP/2 takes no extended CONNECT */
 };
 
 struct jst_upstreams {
@@ -105,6 +107,10 @@ extern const struct jst_client_events jst_live_events;
  * must be started, then jst_live_started() called. */
 struct jst_client *jst_live_take(struct jst_live *live, unsigned lane, bool probe);
 void jst_live_started(struct jst_live *live, struct jst_client *c);
+
+/** Idle ones above idle_max that a while of JST_UPSTREAM_TRIM_MS has not needed will be closed. */
+int jst_live_trim_init(struct jst_live *live);
+void jst_live_trim(struct jst_live *live);
 
 /** Close what is idle; down to `keep` of them. */
 void jst_live_close_idle(struct jst_live *live, uint32_t keep);

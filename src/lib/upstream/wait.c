@@ -346,7 +346,7 @@ run_pump(struct jst_task *t)
     }
     serve(live, JST_LANE_UPGRADE); /* its connections would do for the others too */
     serve(live, JST_LANE_ANY);
-    jst_live_close_idle(live, live->idle_max);
+    jst_live_trim(live);
 }
 
 void

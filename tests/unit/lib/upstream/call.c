@@ -21,7 +21,10 @@ test_last_used_is_first_used(void **state)
     fake_finish(&fakes[0]);
     fake_finish(&fakes[1]);
     assert_int_equal(r.local.stats.upstream_idle, 2);
-    fake_finish(&fakes[2]); /* idle_max is 2: the oldest goes */
+    fake_finish(&fakes[2]); /* idle_max is 2: the oldest goes, if nothing needs it */
+    assert_int_equal(r.local.stats.upstream_idle, 3);
+    rig_wait(&r, JST_UPSTREAM_TRIM_MS);
+    rig_wait(&r, JST_UPSTREAM_TRIM_MS);
     assert_true(fakes[0].gone);
     assert_int_equal(r.local.stats.upstream_idle, 2);
     run_call(&r, &a, JST_METHOD_GET);

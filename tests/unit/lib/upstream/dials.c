@@ -487,6 +487,8 @@ test_idle_connections_are_bounded(void **state)
     for (size_t i = 0; i < 4; i++) {
         fake_finish(&fakes[2 * i + 1]);
     }
+    rig_wait(&r, JST_UPSTREAM_TRIM_MS);
+    rig_wait(&r, JST_UPSTREAM_TRIM_MS);
     assert_int_equal(r.local.stats.upstream_idle, 2);
     run_call(&r, &v[0], JST_METHOD_POST);
     assert_int_equal(r.local.stats.upstream_idle, 1);
