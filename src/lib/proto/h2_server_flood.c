@@ -65,6 +65,16 @@ jst_h2_flood_frame(struct jst_h2_server *c, const nghttp2_frame_hd *hd)
     }
 }
 
+/* Padding around nothing: an empty frame in disguise. */
+void
+jst_h2_flood_data(struct jst_h2_server *c, const nghttp2_frame *frame)
+{
+    if (frame->hd.length > 0 && frame->hd.length == frame->data.padlen &&
+        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        count(c, &c->flood.empty, JST_H2_FLOOD_EMPTY, "empty");
+    }
+}
+
 void
 jst_h2_flood_sent(struct jst_h2_server *c, size_t n)
 {

@@ -142,6 +142,7 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
         jst_h2_stream_recv_end(x); /* trailers end the request; nghttp2 has made sure */
         break;
     case NGHTTP2_DATA:
+        jst_h2_flood_data(server_of(user), frame);
         x = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
         if (x != NULL && end) {
             jst_h2_stream_recv_end(x);

@@ -151,6 +151,8 @@ void jst_h2_pump(struct jst_h2_server *c);
 
 /* Count a frame that begins; c->flood.what is set when it is one too many. */
 void jst_h2_flood_frame(struct jst_h2_server *c, const nghttp2_frame_hd *hd);
+/* And a DATA frame that has come whole. */
+void jst_h2_flood_data(struct jst_h2_server *c, const nghttp2_frame *frame);
 
 /* Count a stream that had to be reset with this error. */
 void jst_h2_flood_reset(struct jst_h2_server *c, uint32_t error);
