@@ -127,12 +127,39 @@ test_exchanges(void **state)
     world_fini(&w);
 }
 
+/* A dial for TLS to an origin that answers in plain text: refused in the end, whatever fails on the
+ * way there. */
+static void
+test_dials(void **state)
+{
+    char url[64];
+    struct joist_target_conf target = {.url = url, .weight = 1};
+    struct joist_pool_conf pool = {
+        .name = "origin", .targets = &target, .targets_n = 1, .idle_max = 8};
+    bool failed = true;
+    struct world w;
+    size_t n;
+
+    (void)state;
+    world_init(&w, NULL);
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", w.port);
+    world_pool(&w, &pool);
+    for (n = 1; n < 2000 && failed; n++) {
+        failed = run_exchange(&w, n, "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                              "HTTP/1.1 400 Bad Request\r\n\r\n", " 502 ");
+    }
+    assert_false(failed);
+    assert_true(n > 20);
+    world_fini(&w);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_making),
         cmocka_unit_test(test_exchanges),
+        cmocka_unit_test(test_dials),
     };
 
     return cmocka_run_group_tests_name("loop/proxy_memory", tests, NULL, NULL);
