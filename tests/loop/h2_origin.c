@@ -220,7 +220,15 @@ call_websocket(struct call *t)
 void
 call_start(struct call *t)
 {
-    t->w->c->ops->start(t->w->c, &t->call);
+    struct world *w = t->w;
+
+    if (w->on_harness != NULL) {
+        w->on_harness(false);
+    }
+    w->c->ops->start(w->c, &t->call);
+    if (w->on_harness != NULL) {
+        w->on_harness(true);
+    }
     if (t->auto_credit > 0) {
         jst_source_resume(&t->call.response, JST_STREAM_WINDOW_BYTES);
     }
@@ -298,13 +306,14 @@ static const struct jst_conn_events first_events = {
 };
 
 int
-world_try_init(struct world *w, uint64_t keepalive_ms)
+world_try_init(struct world *w, uint64_t keepalive_ms, void (*on_harness)(bool inside))
 {
     struct jst_clock clock = {now_ns, wall_us, w};
     int fds[2];
     int rc;
 
     memset(w, 0, sizeof(*w));
+    w->on_harness = on_harness;
     w->now_ns = 1000000000ull * 1000;
     w->log = (struct jst_log){JOIST_LOG_DEBUG, write_log};
     w->timeouts = (struct joist_timeouts_conf){
@@ -318,7 +327,13 @@ world_try_init(struct world *w, uint64_t keepalive_ms)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     w->fd = fds[1];
     assert_int_equal(jst_conn_open(&w->first, w->loop, fds[0], &first_events), 0);
+    if (on_harness != NULL) {
+        on_harness(false);
+    }
     rc = jst_h2_client_adopt(&w->c, &w->local, &w->first, keepalive_ms, &events, w);
+    if (on_harness != NULL) {
+        on_harness(true);
+    }
     if (rc < 0) {
         assert_null(w->c);
         jst_conn_close(&w->first, false);
@@ -329,7 +344,7 @@ world_try_init(struct world *w, uint64_t keepalive_ms)
 void
 world_init(struct world *w, uint64_t keepalive_ms)
 {
-    assert_int_equal(world_try_init(w, keepalive_ms), 0);
+    assert_int_equal(world_try_init(w, keepalive_ms, NULL), 0);
     jst_loop_turn(w->loop, 0);
 }
 
@@ -457,6 +472,18 @@ read_origin(struct world *w)
     return true;
 }
 
+static void
+turn(struct world *w)
+{
+    if (w->on_harness != NULL) {
+        w->on_harness(false);
+    }
+    jst_loop_turn(w->loop, 0);
+    if (w->on_harness != NULL) {
+        w->on_harness(true);
+    }
+}
+
 void
 world_run(struct world *w)
 {
@@ -464,7 +491,7 @@ world_run(struct world *w)
 
     for (unsigned i = 0; still < 3; i++) {
         assert_true(i < TURNS_MAX);
-        jst_loop_turn(w->loop, 0);
+        turn(w);
         still = read_origin(w) ? 0 : still + 1;
     }
 }

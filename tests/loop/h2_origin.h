@@ -80,6 +80,7 @@ struct world {
     unsigned ends;
     unsigned reads; /* of the origin, that brought something: writes of the client */
     /* the origin */
+    void (*on_harness)(bool inside); /* may be NULL: around what is not the library's */
     int fd;
     bool eof;
     bool stopped; /* reads nothing */
@@ -93,7 +94,8 @@ struct world {
 };
 
 void world_init(struct world *w, uint64_t keepalive_ms);
-int world_try_init(struct world *w, uint64_t keepalive_ms); /* JOIST_E_NOMEM: no client */
+/* JOIST_E_NOMEM: there is no client, but all else. */
+int world_try_init(struct world *w, uint64_t keepalive_ms, void (*on_harness)(bool inside));
 void world_fini(struct world *w);
 
 /* Prepare a GET; change it, then start. */

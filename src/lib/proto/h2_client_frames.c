@@ -61,8 +61,7 @@ jst_h2c_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, voi
     if (!is_flood(c, kind)) {
         return 0;
     }
-    JST_LOG(c->local->log, WARN, H2_FLOOD, "side=upstream calls=%u err=\"%s\"", c->base.calls,
-            names[kind]);
+    c->is_flood = true;
     c->why = JOIST_E_PROTO;
     c->detail = names[kind];
     return NGHTTP2_ERR_CALLBACK_FAILURE;

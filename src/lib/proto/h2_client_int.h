@@ -104,6 +104,7 @@ struct jst_h2_client {
     int why;            /* JOIST_E_* that nghttp2's callbacks found, for whoever called nghttp2 */
     const char *detail; /* with it; static */
     uint8_t state;      /* enum jst_h2c_state */
+    bool is_flood;      /* `why` is one */
     bool tls;
     bool got_settings;
     bool served;    /* a call has ended well on it */
@@ -267,6 +268,6 @@ bool jst_h2c_is_websocket(const struct jst_call *call);
 bool jst_h2c_may_connect(const struct jst_h2_client *c, const struct jst_call *call);
 
 /* Turn the head that accepts an extended CONNECT (RFC 8441 5) into the 101 that HTTP/1 has for it.
- * `accept` is memory for the value of Sec-WebSocket-Accept. */
+ * `accept` is memory for the value of Sec-WebSocket-Accept. JOIST_E_NOMEM. */
 #define JST_H2C_ACCEPT_BYTES 28u
-void jst_h2c_fill_101(struct jst_head *head, const struct jst_head *req, char *accept);
+int jst_h2c_fill_101(struct jst_head *head, const struct jst_head *req, char *accept);

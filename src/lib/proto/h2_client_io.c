@@ -37,20 +37,23 @@ compact_bodies(struct jst_h2_client *c)
     }
 }
 
-/* nghttp2, or our callbacks in it, have found what ends the connection. */
+/* nghttp2, or our callbacks in it, have found what ends the connection. After an error that nghttp2
+ * returned there is nothing more to be had of it. */
 static void
-fail_protocol(struct jst_h2_client *c, int why, const char *detail)
+fail_protocol(struct jst_h2_client *c, int why, const char *detail, uint32_t code)
 {
     if (c->state != H2C_OPEN) {
         jst_h2c_close(c, true);
         return;
     }
-    if (why == JOIST_E_PROTO) {
+    if (c->is_flood) {
+        JST_LOG(c->local->log, WARN, H2_FLOOD, "side=upstream calls=%u err=\"%s\"", c->base.calls,
+                detail);
+    } else if (why == JOIST_E_PROTO) {
         JST_LOG(c->local->log, WARN, H2_ERROR, "side=upstream calls=%u err=\"%s\"", c->base.calls,
                 detail != NULL ? detail : "");
     }
-    jst_h2c_fail_all(c, why, detail,
-                     why == JOIST_E_PROTO ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_INTERNAL_ERROR);
+    jst_h2c_fail_all(c, why, detail, code);
 }
 
 static int
@@ -85,7 +88,7 @@ jst_h2c_run_flush(struct jst_task *t)
         return;
     }
     if (rc < 0) {
-        fail_protocol(c, rc, NULL);
+        fail_protocol(c, rc, NULL, JST_H2C_NO_GOAWAY);
         return;
     }
     jst_conn_write(&c->conn, &nothing);
@@ -93,7 +96,7 @@ jst_h2c_run_flush(struct jst_task *t)
         compact_bodies(c);
     }
     if (c->why < 0) {
-        fail_protocol(c, c->why, c->detail);
+        fail_protocol(c, c->why, c->detail, NGHTTP2_PROTOCOL_ERROR);
         c->why = 0;
     } else if (c->state == H2C_LEAVING) {
         jst_conn_shutdown(&c->conn);
@@ -223,7 +226,8 @@ read_once(struct jst_h2_client *c)
     if (used < 0) {
         int why = c->why < 0 ? c->why : used == NGHTTP2_ERR_NOMEM ? JOIST_E_NOMEM : JOIST_E_PROTO;
 
-        fail_protocol(c, why, c->detail != NULL ? c->detail : nghttp2_strerror((int)used));
+        fail_protocol(c, why, c->detail != NULL ? c->detail : nghttp2_strerror((int)used),
+                      JST_H2C_NO_GOAWAY);
         return false;
     }
     deliver_fresh(c);

@@ -133,8 +133,12 @@ take_upgraded(struct jst_h2c_call *x, struct jst_head *head)
 {
     char accept[JST_H2C_ACCEPT_BYTES];
     uint32_t serial = x->serial;
+    int rc = jst_h2c_fill_101(head, x->call->req, accept);
 
-    jst_h2c_fill_101(head, x->call->req, accept);
+    if (rc < 0) {
+        jst_h2c_fail(x, rc, NULL, NGHTTP2_INTERNAL_ERROR);
+        return;
+    }
     x->phase = H2C_BODY; /* nothing is taken of the request before the head is out */
     jst_sink_head(x->call->on_response, head);
     if (x->serial == serial) {

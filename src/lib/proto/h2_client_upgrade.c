@@ -3,6 +3,9 @@
 
 #include "base/str.h"
 
+/* RFC 6455 4.1: 16 bytes in base64 are 24. */
+#define KEY_BYTES_MAX 64u
+
 bool
 jst_h2c_is_websocket(const struct jst_call *call)
 {
@@ -34,28 +37,30 @@ print_base64(char out[JST_H2C_ACCEPT_BYTES], const unsigned char in[20])
 }
 
 /* RFC 6455 4.2.2, 5.4: SHA-1 of the key and a fixed text. */
-static bool
+static int
 print_accept(char out[JST_H2C_ACCEPT_BYTES], struct jst_slice key)
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    char text[64 + sizeof(guid)];
+    char text[KEY_BYTES_MAX + sizeof(guid)];
     struct jst_str s = jst_str(text, sizeof(text));
     unsigned char hash[20];
+    int rc;
 
     jst_str_add(&s, key);
     jst_str_add(&s, jst_slice(guid, sizeof(guid) - 1));
-    if (key.n == 0 || s.full) { /* a key is 24 bytes; who sent another cannot check the answer */
-        return false;
+    JST_ASSERT(!s.full);
+    rc = jst_tls_sha1(hash, jst_str_slice(&s));
+    if (rc == JOIST_OK) {
+        print_base64(out, hash);
     }
-    jst_tls_sha1(hash, jst_str_slice(&s));
-    print_base64(out, hash);
-    return true;
+    return rc;
 }
 
-void
+int
 jst_h2c_fill_101(struct jst_head *head, const struct jst_head *req, char *accept)
 {
     const struct jst_field *key = jst_fields_find_name(&req->fields, JST_S("Sec-WebSocket-Key"));
+    int rc;
 
     head->status = 101;
     head->reason = JST_SLICE_NONE;
@@ -64,8 +69,11 @@ jst_h2c_fill_101(struct jst_head *head, const struct jst_head *req, char *accept
     head->length = JST_LENGTH_UNKNOWN;
     head->has_body = true;
     jst_fields_drop_name(&head->fields, JST_S("Sec-WebSocket-Accept"));
-    if (key != NULL && print_accept(accept, key->value)) {
-        (void)jst_fields_add(&head->fields, JST_S("Sec-WebSocket-Accept"),
-                             jst_slice(accept, JST_H2C_ACCEPT_BYTES));
+    if (key == NULL || key->value.n > KEY_BYTES_MAX) {
+        return JOIST_OK; /* who sent such a one does not check the answer */
     }
+    rc = print_accept(accept, key->value);
+    return rc == JOIST_OK ? jst_fields_add(&head->fields, JST_S("Sec-WebSocket-Accept"),
+                                           jst_slice(accept, JST_H2C_ACCEPT_BYTES))
+                          : rc;
 }
