@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What becomes of many requests to one HTTP/2 origin: few connections, nothing lost, gRPC."""
+import socket
 import ssl
 import threading
 
 import pytest
 
-from lib import h2, net
+from lib import h2, net, tls
 from lib.client import fetch
 from lib.http1 import connect
+from lib.origin import answer, serve_ok
 
 NAME = "origin.test"
 GRPC = (("te", "trailers"), ("content-type", "application/grpc"))
@@ -218,3 +220,75 @@ def test_websocket_to_an_origin_whose_h2_takes_none(run_joist, pki):
             sock.sendall(b"world")
             net.wait_for(lambda: b"world" in seen, "the tunnel's bytes have come")
         assert seen == ["h2", "http/1.1", True, b"world"]
+
+
+# ---- connections that end ------------------------------------------------------------------------
+
+def test_goaway_lets_requests_end_and_sends_new_ones_elsewhere(run_joist):
+    gate = threading.Event()
+
+    def script(exchange):
+        if exchange.path == "/slow":
+            assert gate.wait(net.PATIENCE_S * 2)
+        exchange.answer(exchange.path.encode())
+    with h2.H2Origin(script) as origin:
+        joist = run_joist(plain(origin))
+        results = []
+        runner = threading.Thread(target=lambda: results.append(fetch(joist.port, "/slow").body))
+        runner.start()
+        origin.wait(lambda: origin.requests, "the slow request has come")
+        old = origin.conns[0]
+        with old.room:  # GOAWAY, with all that came covered
+            old.h2.close_connection(last_stream_id=origin.requests[0].stream)
+            old.h2.state_machine.state = h2_open()
+            old.flush()
+        net.wait_for(lambda: fetch(joist.port, "/new").body == b"/new" and len(origin.conns) == 2,
+                     "new requests go to a new connection")
+        gate.set()
+        runner.join(net.PATIENCE_S * 2)
+        assert results == [b"/slow"]
+
+
+def h2_open():
+    import h2.connection as connection
+    return connection.ConnectionState.CLIENT_OPEN
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_kept_connection_that_was_closed(run_joist, method):
+    with h2.H2Origin() as origin:
+        joist = run_joist(plain(origin))
+        for number in range(1, 4):
+            assert fetch(joist.port, "/", method).body == b"ok"
+            assert len(origin.conns) == number
+            origin.conns[-1].sock.shutdown(socket.SHUT_RDWR)
+
+
+# ---- HTTP/1.1 over TLS ---------------------------------------------------------------------------
+
+def tls_http1(pki, script):
+    return tls.TlsOrigin(script, h2.server_context(pki.site(NAME), ("http/1.1",)))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_tls_connection_is_kept_for_all_methods(run_joist, pki, method):
+    """Tickets that came behind the handshake do not make it look dead."""
+    with tls_http1(pki, serve_ok) as origin:
+        joist = run_joist(over_tls(origin, pki))
+        for _ in range(5):
+            assert fetch(joist.port, "/", method).body == b"ok"
+        assert len(origin.conns) == 1
+
+
+def test_http1_burst(run_joist, pki):
+    """The first tells what the origin speaks; then each has a connection of its own."""
+    together = threading.Barrier(12)
+
+    def script(conn):
+        while conn.request() is not None:
+            together.wait(net.PATIENCE_S)  # nobody is answered before all are there
+            conn.send(answer(b"ok"))
+    with tls_http1(pki, script) as origin:
+        joist = run_joist(over_tls(origin, pki))
+        assert at_once(12, lambda i: fetch(joist.port).body) == [b"ok"] * 12
+        assert len(origin.conns) == 12
