@@ -173,7 +173,7 @@ on_closed(struct jst_conn *conn)
     jst_task_cancel(conn->loop, &c->read_task);
     jst_task_cancel(conn->loop, &c->send_task);
     jst_timer_fini(conn->loop, &c->timer);
-    nghttp2_session_del(c->ng);
+    jst_h2_mem_end(&c->mem, c->ng);
     jst_buf_unref(c->first);
     jst_list_remove(&c->link);
     JST_STAT_SUB(c->owner->local, conns_open, 1);
@@ -195,7 +195,7 @@ static void
 free_half(struct jst_h2_server *c, struct jst_loop *l)
 {
     jst_timer_fini(l, &c->timer);
-    nghttp2_session_del(c->ng);
+    jst_h2_mem_end(&c->mem, c->ng);
     jst_buf_unref(c->first);
     free(c);
 }
@@ -214,6 +214,7 @@ create(struct jst_h2_server **out, struct jst_server_owner *owner, const struct 
     c->peer = *peer;
     c->read_task.run = run_read;
     c->send_task.run = jst_h2_run_send;
+    jst_h2_mem_init(&c->mem);
     jst_list_init(&c->streams);
     jst_list_init(&c->link);
     if (first.n > 0) {

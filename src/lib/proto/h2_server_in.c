@@ -284,7 +284,7 @@ jst_h2_session_create(struct jst_h2_server *c)
     if (nghttp2_session_callbacks_new(&cb) == 0 && nghttp2_option_new(&o) == 0) {
         set_callbacks(cb);
         set_options(o);
-        if (nghttp2_session_server_new2(&c->ng, cb, c, o) == 0) {
+        if (nghttp2_session_server_new3(&c->ng, cb, c, o, &c->mem.calls) == 0) {
             rc = submit_settings(c);
         }
     }
@@ -305,6 +305,10 @@ feed(struct jst_h2_server *c, struct jst_buf *buf, size_t n)
     rc = nghttp2_session_mem_recv(c->ng, (const uint8_t *)buf->data, n);
     c->reading = NULL;
     if (c->state != H2_OPEN) {
+        return false;
+    }
+    if (c->broken || c->mem.failed) {
+        jst_h2_close(c, true);
         return false;
     }
     if (c->flood.what != NULL) {

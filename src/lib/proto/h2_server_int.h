@@ -17,6 +17,7 @@
  *          and sources only note and submit. The session dies in on_closed.
  */
 #include "proto/h2_fields.h"
+#include "proto/h2_mem.h"
 #include "proto/h2_server.h"
 
 enum jst_h2_state {
@@ -86,6 +87,7 @@ struct jst_h2_server {
     struct jst_task send_task;      /* at the turn's end: frames into conn->out */
     struct jst_server_owner *owner; /* borrowed */
     nghttp2_session *ng;            /* owned */
+    struct jst_h2_mem mem;          /* owned; the session's */
     struct jst_list streams;        /* struct jst_h2_stream; owned */
     struct jst_buf *first;          /* owned; read before us; NULL when used */
     struct jst_buf *reading;        /* borrowed: where the bytes lie that nghttp2 is looking at */

@@ -163,11 +163,15 @@ jst_h2_run_send(struct jst_task *t)
     if (c->state != H2_OPEN) {
         return;
     }
+    if (c->broken || c->mem.failed) {
+        jst_h2_close(c, true);
+        return;
+    }
     if (c->conn.out.bytes == 0) {
         c->out_since_ms = jst_loop_now_ms(c->conn.loop);
     }
     make_frames(c);
-    if (c->broken) {
+    if (c->broken || c->mem.failed) {
         jst_h2_close(c, true);
         return;
     }
