@@ -1,38 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Calls that wait for a connection: one dial for all, order, room, failures, starting again.
+ * Calls that wait for a connection: one dial for all, order, room, failures.
  */
 #include "rig.h"
 
-#include <stdlib.h>
-
 static const char *const h2c[] = {"h2c://127.0.0.1:1001"};
 static const char https[] = "https://127.0.0.1:1001";
-
-static void
-turn(struct rig *r)
-{
-    jst_loop_turn(r->local.loop, 0);
-}
-
-static void
-run_many(struct rig *r, struct caller *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        run_call(r, &v[i], JST_METHOD_GET);
-    }
-}
-
-static void
-finish_all(struct rig *r)
-{
-    for (size_t i = 0; i < fakes_n; i++) {
-        while (!fakes[i].gone && fakes[i].base.calls > 0) {
-            fake_finish(&fakes[i]);
-        }
-    }
-    jst_upstreams_close_idle(r->local.upstreams);
-}
 
 static void
 test_one_dial_for_all(void **state)
@@ -47,18 +20,18 @@ test_one_dial_for_all(void **state)
     assert_int_equal(fakes_n, 1);
     assert_true(fakes[0].to_h2);
     a = fake_opened(&fakes[0], true, 3);
-    turn(&r);
+    rig_turn(&r);
     assert_int_equal(a->base.calls, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_ptr_equal(a->calls[i], &v[i].call);
     }
     assert_int_equal(fakes_n, 3); /* full: one more dial for the two that are left */
     b = fake_opened(&fakes[2], true, 3);
-    turn(&r);
+    rig_turn(&r);
     assert_int_equal(b->base.calls, 2);
     assert_ptr_equal(b->calls[0], &v[3].call);
     assert_int_equal(r.local.stats.upstream_connects, 2);
-    finish_all(&r);
+    rig_finish(&r);
     rig_fini(&r);
 }
 
@@ -74,24 +47,24 @@ test_http1_after_all(void **state)
     run_many(&r, v, 3);
     assert_int_equal(fakes_n, 1); /* nobody knows yet what it speaks */
     f = fake_opened(&fakes[0], false, 1);
-    turn(&r);
+    rig_turn(&r);
     assert_ptr_equal(f->call, &v[0].call);
     assert_int_equal(fakes_n, 4); /* each of the others needs its own */
     assert_ptr_equal(fake_opened(&fakes[3], false, 1)->call, NULL);
-    turn(&r);
+    rig_turn(&r);
     assert_ptr_equal(fakes[4].call, &v[1].call);
     (void)fake_opened(&fakes[2], false, 1);
-    turn(&r);
+    rig_turn(&r);
     assert_ptr_equal(fakes[5].call, &v[2].call);
     run_many(&r, w, 2); /* learnt: both dial at once */
     assert_int_equal(fakes_n, 8);
     (void)fake_opened(&fakes[6], false, 1);
     fake_finish(f); /* a connection that comes free serves as well */
-    turn(&r);
+    rig_turn(&r);
     assert_int_equal(r.upool->v[0].live->lanes[0].waiting_n, 0);
     (void)fake_opened(&fakes[7], false, 1); /* nobody waits for it any more: it is kept */
     assert_int_equal(r.local.stats.upstream_idle, 1);
-    finish_all(&r);
+    rig_finish(&r);
     rig_fini(&r);
 }
 
@@ -106,7 +79,7 @@ test_room_is_used(void **state)
     rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
     run_call(&r, &v[0], JST_METHOD_GET);
     f = fake_opened(&fakes[0], true, 2);
-    turn(&r);
+    rig_turn(&r);
     run_call(&r, &v[1], JST_METHOD_GET); /* at once, on the same connection */
     assert_int_equal(f->base.calls, 2);
     assert_int_equal(fakes_n, 2);
@@ -114,15 +87,15 @@ test_room_is_used(void **state)
     assert_int_equal(fakes_n, 3);
     fake_finish_call(f, &v[0].call);  /* room */
     run_call(&r, &b, JST_METHOD_GET); /* does not overtake the one that waits */
-    turn(&r);
+    rig_turn(&r);
     assert_ptr_equal(f->call, &a.call);
     fake_finish_call(f, &v[1].call);
-    turn(&r);
+    rig_turn(&r);
     assert_ptr_equal(f->call, &b.call);
     assert_int_equal(fakes_n, 3);
     fake_fail(&fakes[2], JOIST_E_TIMEOUT, false); /* nobody waits for it */
     assert_int_equal(a.why, 0);
-    finish_all(&r);
+    rig_finish(&r);
     rig_fini(&r);
 }
 
@@ -138,15 +111,15 @@ test_room_that_has_gone(void **state)
     rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
     run_call(&r, &a, JST_METHOD_GET);
     f = fake_opened(&fakes[0], true, 5);
-    turn(&r);
+    rig_turn(&r);
     f->base.calls_max = 1;
     run_call(&r, &b, JST_METHOD_GET);
     assert_int_equal(fakes_n, 3);
     assert_int_equal(f->base.calls, 1);
-    finish_all(&r);
-    turn(&r);
+    rig_finish(&r);
+    rig_turn(&r);
     assert_int_equal(b.why, 0);
-    finish_all(&r);
+    rig_finish(&r);
     fake_fail(&fakes[2], JOIST_E_TIMEOUT, false);
     rig_fini(&r);
 }
@@ -163,7 +136,7 @@ test_streams_are_learnt(void **state)
     rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
     run_call(&r, &v[0], JST_METHOD_GET);
     a = fake_opened(&fakes[0], true, 100);
-    turn(&r);
+    rig_turn(&r);
     assert_int_equal(a->base.calls_hint, 0);
     a->base.calls_max = 1; /* its SETTINGS */
     fake_finish(a);
@@ -171,13 +144,13 @@ test_streams_are_learnt(void **state)
     run_call(&r, &v[1], JST_METHOD_GET);
     run_call(&r, &v[2], JST_METHOD_GET);
     b = fake_opened(&fakes[2], true, 100);
-    turn(&r);
+    rig_turn(&r);
     assert_int_equal(b->base.calls_hint, 1);
     assert_int_equal(b->base.calls, 1);
     assert_int_equal(fakes_n, 5); /* a third one is on its way */
     (void)fake_opened(&fakes[4], true, 100);
-    turn(&r);
-    finish_all(&r);
+    rig_turn(&r);
+    rig_finish(&r);
     rig_fini(&r);
 }
 
@@ -193,16 +166,16 @@ test_connections_are_bounded(void **state)
     for (size_t i = 0; i < JST_UPSTREAM_H2_CONNS_MAX; i++) {
         assert_int_equal(fakes_n, 2 * i + 1);
         (void)fake_opened(&fakes[fakes_n - 1], true, 1);
-        turn(&r);
+        rig_turn(&r);
     }
     assert_int_equal(fakes_n, 2 * JST_UPSTREAM_H2_CONNS_MAX);
     assert_int_equal(r.upool->v[0].live->lanes[0].waiting_n, 2);
     fake_finish(&fakes[1]); /* its room goes to the first who waits */
-    turn(&r);
+    rig_turn(&r);
     assert_ptr_equal(fakes[1].call, &v[JST_UPSTREAM_H2_CONNS_MAX].call);
     rig_wait(&r, 6000); /* longer than a connect may take */
     assert_int_equal(v[JST_UPSTREAM_H2_CONNS_MAX + 1].why, JOIST_E_TIMEOUT);
-    finish_all(&r);
+    rig_finish(&r);
     rig_fini(&r);
 }
 
@@ -218,7 +191,7 @@ test_dial_fails_for_all(void **state)
     fakes[0].base.error = JST_S("certificate has expired (a)");
     fake_fail(&fakes[0], JOIST_E_CERT, false);
     assert_int_equal(v[0].why, 0); /* not from within */
-    turn(&r);
+    rig_turn(&r);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(v[i].why, JOIST_E_CERT);
         assert_true(jst_slice_eq(v[i].call.tls_error, JST_S("certificate has expired (a)")));
@@ -240,13 +213,13 @@ test_dial_fails_for_one(void **state)
     run_many(&r, v, 2);
     assert_int_equal(fakes_n, 2);
     fake_fail(&fakes[1], JOIST_E_TLS, false);
-    turn(&r);
+    rig_turn(&r);
     assert_int_equal(v[0].why, JOIST_E_TLS);
     assert_int_equal(v[1].why, 0);
     (void)fake_opened(&fakes[0], false, 1);
-    turn(&r);
+    rig_turn(&r);
     assert_ptr_equal(fakes[2].call, &v[1].call);
-    finish_all(&r);
+    rig_finish(&r);
     rig_fini(&r);
 }
 
@@ -265,7 +238,7 @@ test_next_address(void **state)
     assert_int_equal(fakes_n, 2); /* one dial, for both */
     assert_int_equal(fakes[1].port, 2001);
     fake_fail(&fakes[1], JOIST_E_REFUSED, false);
-    turn(&r);
+    rig_turn(&r);
     assert_int_equal(fakes_n, 2); /* no third one */
     assert_int_equal(v[0].why, JOIST_E_REFUSED);
     assert_int_equal(v[1].why, JOIST_E_REFUSED);
@@ -283,7 +256,7 @@ test_dial_cannot_begin(void **state)
     fake_open_rc = JOIST_E_NOFILE;
     run_call(&r, &a, JST_METHOD_GET);
     assert_int_equal(a.why, 0);
-    turn(&r);
+    rig_turn(&r);
     assert_int_equal(a.why, JOIST_E_NOFILE);
     rig_fini(&r);
 }
@@ -300,174 +273,16 @@ test_further_dial_fails(void **state)
     rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
     run_call(&r, &a, JST_METHOD_GET);
     f = fake_opened(&fakes[0], true, 1);
-    turn(&r);
+    rig_turn(&r);
     run_call(&r, &b, JST_METHOD_GET);
     fake_fail(&fakes[2], JOIST_E_REFUSED, false);
-    turn(&r);
+    rig_turn(&r);
     assert_int_equal(b.why, 0);
     fake_finish(f);
-    turn(&r);
+    rig_turn(&r);
     assert_ptr_equal(f->call, &b.call);
     fake_finish(f);
     jst_upstreams_close_idle(r.local.upstreams);
-    rig_fini(&r);
-}
-
-static void
-test_unprocessed_is_run_again(void **state)
-{
-    static const struct {
-        bool unprocessed;
-        bool sent_body;
-        bool got_bytes;
-        bool again;
-    } cases[] = {
-        {true, false, false, true},
-        {false, false, false, false},
-        {true, true, false, false},
-        {true, false, true, false},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < JST_COUNT(cases); i++) {
-        struct caller a;
-        struct fake *f;
-        struct rig r;
-
-        rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
-        run_call(&r, &a, JST_METHOD_POST);
-        f = fake_opened(&fakes[0], true, 5);
-        turn(&r);
-        a.call.sent_body = cases[i].sent_body;
-        a.call.got_bytes = cases[i].got_bytes;
-        fake_lose(f, &a.call, JOIST_E_RESET, cases[i].unprocessed);
-        turn(&r);
-        assert_int_equal(f->base.calls, cases[i].again);
-        assert_int_equal(a.why, cases[i].again ? 0 : JOIST_E_RESET);
-        assert_int_equal(r.local.stats.upstream_retries, cases[i].again);
-        finish_all(&r);
-        rig_fini(&r);
-    }
-}
-
-static void
-test_retries_are_bounded(void **state)
-{
-    struct caller a;
-    struct fake *f;
-    struct rig r;
-
-    (void)state;
-    rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
-    run_call(&r, &a, JST_METHOD_GET);
-    f = fake_opened(&fakes[0], true, 5);
-    turn(&r);
-    for (unsigned i = 0; i <= JST_UPSTREAM_RETRIES_MAX; i++) {
-        assert_int_equal(a.why, 0);
-        fake_lose(f, &a.call, JOIST_E_RESET, true);
-        turn(&r);
-    }
-    assert_int_equal(a.why, JOIST_E_RESET);
-    assert_int_equal(r.local.stats.upstream_retries, JST_UPSTREAM_RETRIES_MAX);
-    finish_all(&r);
-    rig_fini(&r);
-}
-
-/* GOAWAY covers none of them: all go to one new connection. */
-static void
-test_goaway(void **state)
-{
-    struct caller v[3];
-    struct fake *f;
-    struct rig r;
-
-    (void)state;
-    rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
-    run_many(&r, v, 3);
-    f = fake_opened(&fakes[0], true, 5);
-    turn(&r);
-    for (size_t i = 0; i < 3; i++) {
-        v[i].call.unprocessed = true;
-    }
-    fake_fail(f, JOIST_E_CLOSED, true);
-    turn(&r);
-    assert_int_equal(fakes_n, 3);
-    f = fake_opened(&fakes[2], true, 5);
-    turn(&r);
-    assert_int_equal(f->base.calls, 3);
-    assert_int_equal(v[0].why, 0);
-    finish_all(&r);
-    rig_fini(&r);
-}
-
-/* Body that was asked for on the connection of before comes while the call waits for another. */
-static void
-test_body_while_waiting(void **state)
-{
-    struct caller a;
-    struct fake *f;
-    struct jst_chain body = {0};
-    struct rig r;
-
-    (void)state;
-    rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
-    run_call(&r, &a, JST_METHOD_POST);
-    a.req.has_body = true;
-    f = fake_opened(&fakes[0], true, 5);
-    turn(&r);
-    a.call.asked_body = true;
-    a.call.unprocessed = true;
-    fake_fail(f, JOIST_E_CLOSED, true);
-    assert_int_equal(jst_chain_add_copy(&body, "12345", 5), 0);
-    jst_sink_data(&a.call.request, &body);
-    assert_int_equal(body.bytes, 0);
-    jst_sink_end(&a.call.request, NULL);
-    f = fake_opened(&fakes[2], true, 5);
-    turn(&r);
-    assert_int_equal(f->body_bytes, 5);
-    assert_int_equal(f->ends, 1);
-    finish_all(&r);
-    rig_fini(&r);
-}
-
-static void
-test_cancel_while_waiting(void **state)
-{
-    struct caller v[3];
-    struct fake *f;
-    struct rig r;
-
-    (void)state;
-    rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
-    run_many(&r, v, 3);
-    jst_source_cancel(&v[0].call.response, JOIST_E_CANCELED);
-    jst_sink_abort(&v[2].call.request, JOIST_E_CANCELED);
-    f = fake_opened(&fakes[0], true, 5);
-    turn(&r);
-    assert_int_equal(f->base.calls, 1);
-    assert_ptr_equal(f->call, &v[1].call);
-    finish_all(&r);
-    rig_fini(&r);
-}
-
-static void
-test_destroy_while_waiting(void **state)
-{
-    struct caller a, b;
-    struct fake *f;
-    struct rig r;
-
-    (void)state;
-    rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
-    run_call(&r, &a, JST_METHOD_GET);
-    f = fake_opened(&fakes[0], true, 1);
-    turn(&r);
-    run_call(&r, &b, JST_METHOD_GET);
-    jst_upstreams_destroy(&r.local.upstreams);
-    turn(&r);
-    assert_true(f->gone && fakes[2].gone);
-    assert_int_equal(a.why, JOIST_E_CANCELED);
-    assert_int_equal(b.why, JOIST_E_CANCELED);
     rig_fini(&r);
 }
 
@@ -482,7 +297,7 @@ test_idle_connections_are_bounded(void **state)
     run_many(&r, v, 4);
     for (size_t i = 0; i < 4; i++) {
         (void)fake_opened(&fakes[fakes_n - 1], true, 1);
-        turn(&r);
+        rig_turn(&r);
     }
     for (size_t i = 0; i < 4; i++) {
         fake_finish(&fakes[2 * i + 1]);
@@ -493,42 +308,7 @@ test_idle_connections_are_bounded(void **state)
     run_call(&r, &v[0], JST_METHOD_POST);
     assert_int_equal(r.local.stats.upstream_idle, 1);
     assert_int_equal(r.local.stats.upstream_reuses, 1);
-    finish_all(&r);
-    rig_fini(&r);
-}
-
-/* An upgrade that the origin's HTTP/2 does not take goes out over HTTP/1.1, the next one at once.
- */
-static void
-test_upgrade_needs_http1(void **state)
-{
-    struct caller get, up, next;
-    struct jst_target *t;
-    struct fake *f;
-    struct rig r;
-
-    (void)state;
-    rig_init_tls(&r, https, NULL);
-    t = &r.pool->v[0];
-    assert_non_null(t->tls_h1);
-    run_call(&r, &get, JST_METHOD_GET);
-    f = fake_opened(&fakes[0], true, 5);
-    turn(&r);
-    memset(&up, 0, sizeof(up));
-    run_call(&r, &up, JST_METHOD_GET);
-    up.call.upgrade = true;
-    assert_ptr_equal(f->call, &up.call);
-    fake_lose(f, &up.call, JOIST_E_UNSUPPORTED, false);
-    assert_int_equal(fakes_n, 3);
-    assert_ptr_equal(fakes[2].tls, t->tls_h1);
-    assert_ptr_not_equal(fakes[2].session, fakes[0].session);
-    f = fake_opened(&fakes[2], false, 1);
-    turn(&r);
-    assert_ptr_equal(f->call, &up.call);
-    assert_true(r.upool->v[0].live->upgrade_h1);
-    run_call(&r, &next, JST_METHOD_GET); /* no upgrade: stays with HTTP/2 */
-    assert_ptr_equal(fakes[1].call, &next.call);
-    finish_all(&r);
+    rig_finish(&r);
     rig_fini(&r);
 }
 
@@ -547,14 +327,7 @@ main(void)
         cmocka_unit_test(test_next_address),
         cmocka_unit_test(test_dial_cannot_begin),
         cmocka_unit_test(test_further_dial_fails),
-        cmocka_unit_test(test_unprocessed_is_run_again),
-        cmocka_unit_test(test_retries_are_bounded),
-        cmocka_unit_test(test_goaway),
-        cmocka_unit_test(test_body_while_waiting),
-        cmocka_unit_test(test_cancel_while_waiting),
-        cmocka_unit_test(test_destroy_while_waiting),
         cmocka_unit_test(test_idle_connections_are_bounded),
-        cmocka_unit_test(test_upgrade_needs_http1),
     };
 
     return cmocka_run_group_tests_name("upstream/dials", tests, NULL, NULL);

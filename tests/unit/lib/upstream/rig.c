@@ -114,3 +114,28 @@ run_call(struct rig *r, struct caller *c, enum jst_method method)
     c->call.arena = &c->arena;
     jst_upstream_call(r->upool, &c->call, &c->target);
 }
+
+void
+run_many(struct rig *r, struct caller *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        run_call(r, &v[i], JST_METHOD_GET);
+    }
+}
+
+void
+rig_turn(struct rig *r)
+{
+    jst_loop_turn(r->local.loop, 0);
+}
+
+void
+rig_finish(struct rig *r)
+{
+    for (size_t i = 0; i < fakes_n; i++) {
+        while (!fakes[i].gone && fakes[i].base.calls > 0) {
+            fake_finish(&fakes[i]);
+        }
+    }
+    jst_upstreams_close_idle(r->local.upstreams);
+}

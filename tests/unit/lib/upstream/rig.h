@@ -28,6 +28,12 @@ void rig_init_tls(struct rig *r, const char *url, const struct joist_target_tls_
 /* Every fake must be gone then. */
 void rig_fini(struct rig *r);
 
+/* One turn of the loop: what was posted. */
+void rig_turn(struct rig *r);
+
+/* All calls under way end well, idle connections are closed. */
+void rig_finish(struct rig *r);
+
 /* What a resolver would have found: `n` addresses for the first target, ports 2000 and up. */
 void rig_give_addrs(struct rig *r, uint32_t n);
 
@@ -35,3 +41,4 @@ void rig_give_addrs(struct rig *r, uint32_t n);
 void rig_wait(struct rig *r, uint64_t ms);
 
 void run_call(struct rig *r, struct caller *c, enum jst_method method);
+void run_many(struct rig *r, struct caller *v, size_t n);
