@@ -19,18 +19,21 @@ static BIO_METHOD *method;
 
 /* ---- intake ---- */
 
-/* The length of the record at `p`; 0: its header is not complete. What can be none is handed on as
- * it is, for OpenSSL to refuse. */
+/* The length of the record that begins here; 0: its header is not complete. After what can be none
+ * all is handed on as it comes, for OpenSSL to refuse. */
 static uint32_t
-record_bytes(const unsigned char *p, uint32_t n)
+record_bytes(struct jst_tls_op *op)
 {
+    const unsigned char *p = (const unsigned char *)op->in->data + op->in_at;
+    uint32_t n = op->in_n - op->in_at;
     uint32_t body;
 
-    if (n < JST_TLS_HEAD_BYTES) {
-        return 0;
+    if (op->t->unframed || n < JST_TLS_HEAD_BYTES) {
+        return op->t->unframed ? n : 0;
     }
     body = (uint32_t)p[3] << 8 | p[4];
     if (p[0] < 20 || p[0] > 24 || p[1] != 3 || JST_TLS_HEAD_BYTES + body > JST_TLS_WIRE_MAX) {
+        op->t->unframed = true;
         return n;
     }
     return JST_TLS_HEAD_BYTES + body;
@@ -99,10 +102,9 @@ next_record(struct jst_tls_op *op)
         return false;
     }
     for (;;) {
-        uint32_t n = op->in_n - op->in_at;
-        uint32_t need = record_bytes((const unsigned char *)op->in->data + op->in_at, n);
+        uint32_t need = record_bytes(op);
 
-        if (need > 0 && need <= n) {
+        if (need > 0 && need <= op->in_n - op->in_at) {
             op->in_ready = need;
             return true;
         }

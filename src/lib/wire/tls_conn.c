@@ -47,6 +47,25 @@ shake_early(struct jst_tls_conn *t, int *rc)
     return got == SSL_READ_EARLY_DATA_SUCCESS ? 0 : -1;
 }
 
+/* OpenSSL keeps the key shares as long as the connection: with X25519MLKEM768 6 KiB that nobody
+ * needs any more. The keys are emptied, not taken away: that it has no call for. */
+static void
+give_back_shares(SSL *ssl)
+{
+    EVP_PKEY *key = NULL;
+
+    if (SSL_get_peer_tmp_key(ssl, &key) == 1) {
+        (void)EVP_PKEY_set_type(key, EVP_PKEY_X25519);
+        EVP_PKEY_free(key);
+    }
+    key = NULL;
+    if (SSL_get_tmp_key(ssl, &key) == 1) {
+        (void)EVP_PKEY_set_type(key, EVP_PKEY_X25519);
+        EVP_PKEY_free(key);
+    }
+    ERR_clear_error();
+}
+
 static int
 do_shake(struct jst_tls_conn *t, struct jst_tls_op *op)
 {
@@ -67,6 +86,7 @@ do_shake(struct jst_tls_conn *t, struct jst_tls_op *op)
     }
     if (got == 1) {
         t->phase = JST_TLS_OPEN;
+        give_back_shares(t->ssl);
         return JOIST_OK;
     }
     switch (SSL_get_error(t->ssl, got == 1 ? 1 : -1)) {
@@ -124,6 +144,7 @@ end_early(struct jst_tls_conn *t)
     if (t->phase != JST_TLS_OPEN && SSL_is_init_finished(t->ssl)) {
         t->phase = JST_TLS_OPEN;
         t->info.early = false;
+        give_back_shares(t->ssl);
     }
 }
 

@@ -236,7 +236,7 @@ jst_tls_server_fill_info(struct jst_tls_conn *t)
             return JOIST_E_NOMEM;
         }
     }
-    at = malloc((size_t)n + 2u * digest_n + NAME_BYTES_MAX);
+    at = malloc((size_t)n + 2u * digest_n + (sni != NULL ? strlen(sni) : 0) + 1);
     if (at == NULL) {
         BIO_free(subject);
         return JOIST_E_NOMEM;

@@ -72,6 +72,7 @@ struct jst_tls_conn {
     int16_t read_rc;  /* what every further read finds; 0: go on */
     uint8_t phase;    /* enum jst_tls_phase */
     bool known;       /* info may be shown */
+    bool unframed;    /* what came is no record */
     bool broken;      /* OpenSSL has given up: no call but SSL_free() */
 };
 
