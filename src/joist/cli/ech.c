@@ -116,7 +116,7 @@ make_key(struct jst_arena *arena, const struct jst_args *args)
     const char *name = jst_args_value(args, JST_OPTION_NAME);
     const char *folder = jst_args_value(args, JST_OPTION_DIR);
     const char *path = jst_args_value(args, JST_OPTION_OUT);
-    struct joist_ech_info info;
+    struct joist_ech_info info = {0};
     struct joist_err err;
     int rc;
 
@@ -221,7 +221,7 @@ add_folder(struct listing *l, const char *folder, bool may_lack)
 static void
 list_key(struct listing *l, const char *path)
 {
-    struct joist_ech_info info;
+    struct joist_ech_info info = {0};
     struct joist_err err;
 
     if (joist_ech_read(&info, path, &err) < 0) {

@@ -6,7 +6,6 @@
 #include "base/str.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define KEY_LINE_MAX 256
@@ -81,7 +80,7 @@ static int
 take_port(struct jst_what *w, bool https, const char *word)
 {
     const char *digits = strrchr(word, ':');
-    uint16_t port = (uint16_t)atoi(digits != NULL ? digits + 1 : word);
+    uint16_t port = jst_token_port(jst_slice_z(digits != NULL ? digits + 1 : word));
 
     if (https ? w->http_port > 0 : w->https_port > 0) {
         return conflict(

@@ -63,6 +63,9 @@ void jst_what_fini(struct jst_what *w);
 /** What is this word? Looks whether files are there. */
 enum jst_token jst_token_of(const char *word);
 
+/** 1 to 65535 in digits; 0 if it is anything else. */
+uint16_t jst_token_port(struct jst_slice text);
+
 /** May the line begin with this word in place of `run`? */
 bool jst_token_is_what(const char *word);
 

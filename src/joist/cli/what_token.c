@@ -8,7 +8,6 @@
 
 #include <dirent.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 /* RFC 1035 2.3.4 */
@@ -28,10 +27,21 @@ is_digits(struct jst_slice s)
     return s.n > 0;
 }
 
+uint16_t
+jst_token_port(struct jst_slice s)
+{
+    unsigned port = 0;
+
+    for (size_t i = 0; i < s.n && is_digits(s) && port <= UINT16_MAX; i++) {
+        port = port * 10 + (unsigned)(s.p[i] - '0');
+    }
+    return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
 static bool
 is_port(struct jst_slice s)
 {
-    return is_digits(s) && s.n <= 5 && atoi(s.p) >= 1 && atoi(s.p) <= UINT16_MAX;
+    return jst_token_port(s) > 0;
 }
 
 static bool
@@ -183,13 +193,15 @@ token_of_port(struct jst_slice port, enum jst_token token)
 
 /* JST_TOKEN_UNKNOWN if its form is none of these. */
 static enum jst_token
-token_of_form(struct jst_slice s)
+token_of_form(const char *word)
 {
+    struct jst_slice s = jst_slice_z(word);
+
     if (jst_slice_starts(s, JST_S("http://")) || jst_slice_starts(s, JST_S("https://")) ||
         jst_slice_starts(s, JST_S("h2c://")) || jst_slice_starts(s, JST_S("unix:"))) {
         return JST_TOKEN_ORIGIN;
     }
-    if (strstr(s.p, "://") != NULL) {
+    if (strstr(word, "://") != NULL) {
         return JST_TOKEN_BAD_URL;
     }
     if (jst_slice_starts(s, JST_S("http:"))) {
@@ -214,7 +226,7 @@ jst_token_of(const char *word)
     if (jst_slice_ends(s, JST_S(".toml"))) {
         return JST_TOKEN_TOML;
     }
-    token = token_of_form(s);
+    token = token_of_form(word);
     if (token != JST_TOKEN_UNKNOWN) {
         return token;
     }

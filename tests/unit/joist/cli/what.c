@@ -86,6 +86,21 @@ test_tokens(void **state)
 }
 
 static void
+test_ports(void **state)
+{
+    (void)state;
+    assert_int_equal(jst_token_port(JST_S("1")), 1);
+    assert_int_equal(jst_token_port(JST_S("0443")), 443);
+    assert_int_equal(jst_token_port(JST_S("65535")), 65535);
+    assert_int_equal(jst_token_port(JST_S("65536")), 0);
+    assert_int_equal(jst_token_port(JST_S("4294967297")), 0);
+    assert_int_equal(jst_token_port(JST_S("99999999999999999999999999")), 0);
+    assert_int_equal(jst_token_port(JST_S("")), 0);
+    assert_int_equal(jst_token_port(JST_S("+1")), 0);
+    assert_int_equal(jst_token_port(JST_S("80x")), 0);
+}
+
+static void
 test_urls(void **state)
 {
     struct jst_arena arena;
@@ -155,9 +170,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_urls),
-        cmocka_unit_test(test_cert_fits),
+        cmocka_unit_test(test_tokens),    cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_urls),      cmocka_unit_test(test_cert_fits),
         cmocka_unit_test(test_listeners),
     };
 
