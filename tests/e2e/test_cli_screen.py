@@ -110,6 +110,11 @@ def test_names_and_the_way_from_http(site, port):
     assert "one.test, two.test; until DATE" in text
 
 
+def test_a_name_that_is_a_pattern_is_nothing_to_click(site, port):
+    text = shown(site, "./public", f"http:{port}", "*.one.test")
+    assert f"\n\n  http://localhost:{port}\n\nPress" in text
+
+
 def test_public_shows_where_others_find_it(site, port):
     text = shown(site, "./public", f"http:{port}", "--public")
     assert f"  http://localhost:{port}\n" in text and "this machine alone" not in text

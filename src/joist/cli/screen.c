@@ -156,19 +156,22 @@ static void
 print_port(const struct jst_plan *p, const struct joist_listener_conf *l, uint16_t port)
 {
     char own[2][64];
-    size_t own_n;
+    size_t own_n, shown = 0;
 
     for (size_t i = 0; i < p->what->hosts_n; i++) {
         if (p->what->hosts[i][0] != '*') {
             print_address(l, p->what->hosts[i], port);
+            shown++;
         }
     }
-    if (p->what->hosts_n > 0) {
-        return; /* other names are answered with 404 */
+    if (shown > 0) {
+        return; /* other names are answered with 404, and localhost is for looking */
     }
     print_address(l, "localhost", port);
     /* What only leads elsewhere need not be told for each address. */
-    own_n = p->what->everywhere && l->https_port == 0 ? jst_own_addresses(own) : 0;
+    own_n = p->what->everywhere && p->what->hosts_n == 0 && l->https_port == 0
+                ? jst_own_addresses(own)
+                : 0;
     for (size_t i = 0; i < own_n; i++) {
         print_address(l, own[i], port);
     }

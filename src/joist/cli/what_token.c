@@ -28,12 +28,12 @@ is_digits(struct jst_slice s)
 }
 
 uint16_t
-jst_token_port(struct jst_slice s)
+jst_token_port(struct jst_slice text)
 {
     unsigned port = 0;
 
-    for (size_t i = 0; i < s.n && is_digits(s) && port <= UINT16_MAX; i++) {
-        port = port * 10 + (unsigned)(s.p[i] - '0');
+    for (size_t i = 0; i < text.n && is_digits(text) && port <= UINT16_MAX; i++) {
+        port = port * 10 + (unsigned)(text.p[i] - '0');
     }
     return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
