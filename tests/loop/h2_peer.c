@@ -90,8 +90,11 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t
 
     (void)ng;
     (void)flags;
-    r->body = realloc(r->body, r->body_n + n + 1);
-    assert_non_null(r->body);
+    if (r->body_n + n + 1 > r->body_cap) {
+        r->body_cap = (r->body_n + n + 1) * 2;
+        r->body = realloc(r->body, r->body_cap);
+        assert_non_null(r->body);
+    }
     memcpy(r->body + r->body_n, p, n);
     r->body_n += n;
     r->body[r->body_n] = '\0';

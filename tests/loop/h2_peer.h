@@ -20,6 +20,7 @@ struct h2_reply {
     char trailers[512];
     char *body; /* owned; NUL behind it */
     size_t body_n;
+    size_t body_cap;
     size_t order; /* which data frame of all was its last one */
     bool ended;   /* END_STREAM came */
     bool closed;
