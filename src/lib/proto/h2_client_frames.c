@@ -277,18 +277,28 @@ int
 jst_h2c_on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t code, void *user_data)
 {
     struct jst_h2c_call *x = jst_h2c_of_stream(user_data, stream_id);
+    uint32_t serial;
 
     (void)session;
     if (x == NULL) {
         return 0;
     }
     x->open = false;
+    serial = x->serial;
     if (x->call == NULL) { /* a tunnel's last bytes */
         struct jst_h2_client *c = x->c;
 
         (void)jst_h2c_detach(x);
         jst_h2c_leave(c);
-    } else if (!x->remote_ended || (x->phase == H2C_TUNNEL && code != NGHTTP2_NO_ERROR)) {
+        return 0;
+    }
+    if (x->remote_ended && (x->phase != H2C_TUNNEL || code == NGHTTP2_NO_ERROR)) {
+        return 0;
+    }
+    if (x->held.bytes > 0) { /* what came before the reset comes before the abort */
+        jst_h2c_deliver(x);
+    }
+    if (x->serial == serial) {
         fail_closed(x, code);
     }
     return 0;

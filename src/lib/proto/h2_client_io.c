@@ -226,6 +226,7 @@ read_once(struct jst_h2_client *c)
     if (used < 0) {
         int why = c->why < 0 ? c->why : used == NGHTTP2_ERR_NOMEM ? JOIST_E_NOMEM : JOIST_E_PROTO;
 
+        deliver_fresh(c); /* what was complete before it stays so */
         fail_protocol(c, why, c->detail != NULL ? c->detail : nghttp2_strerror((int)used),
                       JST_H2C_NO_GOAWAY);
         return false;
