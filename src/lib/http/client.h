@@ -111,6 +111,8 @@ struct jst_client {
                             origin has said its own; 0: not known */
     /* the pool's */
     bool pool_idle;
+    bool pool_fresh; /* just opened for those who wait: no doubt that it lives, and its origin may
+                        have said something first */
     uint8_t lane;
     uint32_t addr; /* a dial's: which address, and the how manieth of them it tries */
     uint32_t tries;

@@ -114,6 +114,17 @@ jst_live_trim_init(struct jst_live *live)
     return jst_timer_init(live->u->local->loop, &live->trim, on_trim);
 }
 
+void
+jst_live_age(struct jst_live *live)
+{
+    JST_LIST_FOREACH (node, &live->idle) {
+        client_at(node)->pool_fresh = false;
+    }
+    JST_LIST_FOREACH (node, &live->room) {
+        client_at(node)->pool_fresh = false;
+    }
+}
+
 bool
 jst_live_cut_one(struct jst_live *live, int why)
 {
@@ -137,7 +148,7 @@ take_room(struct jst_live *live, bool probe)
         if (c->calls >= c->calls_max) { /* its SETTINGS came down, or it goes away */
             set_idle(live, c, false);
             move_to(&live->busy, c);
-        } else if (probe && c->pool_idle && !c->ops->probe(c)) {
+        } else if (probe && c->pool_idle && !c->pool_fresh && !c->ops->probe(c)) {
             retire(live, c);
         } else {
             return c;
@@ -152,7 +163,7 @@ take_idle(struct jst_live *live, bool probe)
     while (!jst_list_is_empty(&live->idle)) {
         struct jst_client *c = client_at(live->idle.next);
 
-        if (!probe || c->ops->probe(c)) {
+        if (!probe || c->pool_fresh || c->ops->probe(c)) {
             return c;
         }
         retire(live, c);
@@ -175,6 +186,7 @@ void
 jst_live_started(struct jst_live *live, struct jst_client *c)
 {
     set_idle(live, c, false);
+    c->pool_fresh = false;
     if (!c->h2 || c->calls >= c->calls_max) {
         move_to(&live->busy, c);
     }
@@ -256,6 +268,7 @@ on_opened(struct jst_client *dial, struct jst_client *now, void *ctx)
         now->calls_hint = live->h2_streams;
         now->calls_max = JST_MIN(now->calls_max, live->h2_streams);
     }
+    now->pool_fresh = is_awaited(live);
     put_idle(live, now);
 }
 

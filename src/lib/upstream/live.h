@@ -114,6 +114,8 @@ void jst_live_trim(struct jst_live *live);
 
 /** Close what is idle; down to `keep` of them. */
 void jst_live_close_idle(struct jst_live *live, uint32_t keep);
+/** What was opened for somebody and not taken is like any other that is kept. */
+void jst_live_age(struct jst_live *live);
 /** Cut the first that is open. False: there is none. */
 bool jst_live_cut_one(struct jst_live *live, int why);
 

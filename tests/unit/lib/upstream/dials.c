@@ -99,6 +99,31 @@ test_room_is_used(void **state)
     rig_fini(&r);
 }
 
+/* What was opened for a call is not asked whether it lives: its origin's first words look like the
+ * end of a kept one. */
+static void
+test_fresh_is_not_probed(void **state)
+{
+    struct caller a;
+    struct fake *f;
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
+    run_call(&r, &a, JST_METHOD_POST);
+    f = fake_opened(&fakes[0], true, 5);
+    f->dead = true;
+    rig_turn(&r);
+    assert_ptr_equal(f->call, &a.call);
+    fake_finish(f);
+    run_call(&r, &a, JST_METHOD_POST); /* now it was kept */
+    assert_true(f->gone);
+    f = fake_opened(&fakes[2], true, 5);
+    rig_turn(&r);
+    rig_finish(&r);
+    rig_fini(&r);
+}
+
 /* SETTINGS may take room away that the pool believed in. */
 static void
 test_room_that_has_gone(void **state)
@@ -319,6 +344,7 @@ main(void)
         cmocka_unit_test(test_one_dial_for_all),
         cmocka_unit_test(test_http1_after_all),
         cmocka_unit_test(test_room_is_used),
+        cmocka_unit_test(test_fresh_is_not_probed),
         cmocka_unit_test(test_room_that_has_gone),
         cmocka_unit_test(test_streams_are_learnt),
         cmocka_unit_test(test_connections_are_bounded),
