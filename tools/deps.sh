@@ -45,7 +45,13 @@ python:pytest python3-pytest
 python:jsonschema python3-jsonschema
 python:pytest_timeout python3-pytest-timeout
 python:websockets python3-websockets
+python:h2 python3-h2
+python:grpc python3-grpcio
 cmd:curl curl
+cmd:openssl openssl
+cmd:h2load nghttp2-client
+cmd:testssl testssl.sh
+cmd:chromium chromium
 cmd:nm binutils
 peer:nginx nginx
 '

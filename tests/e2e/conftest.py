@@ -6,11 +6,17 @@ import pytest
 
 from lib.certs import Pki
 from lib.server import BINARY, Joist
+from lib.testssl import Scan
 
 
 def pytest_collection_modifyitems(items):
     if items and not Path(BINARY).exists():
         pytest.exit(f"there is no {BINARY}: build first, or set JOIST_BIN", 1)
+    items.sort(key=wants_scan)  # those last, the others as they were
+
+
+def wants_scan(item):
+    return "scan" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture
@@ -39,6 +45,19 @@ def run_joist(tmp_path):
 def pki(tmp_path_factory):
     """The authorities and certificates of lib/certs.py."""
     return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def scan(pki, tmp_path_factory):
+    """testssl.sh at work: see lib/testssl.py."""
+    with Scan(tmp_path_factory.mktemp("scan"), pki) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scan_from_the_beginning(request):
+    if any(wants_scan(item) for item in request.session.items):
+        request.getfixturevalue("scan")
 
 
 def proxy_config(origin, extra=""):

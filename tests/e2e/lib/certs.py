@@ -5,6 +5,7 @@ All is made with the `openssl` command, once a session (the fixture `pki` of con
 certificate on its first use.
 """
 import datetime
+import secrets
 import subprocess
 from pathlib import Path
 
@@ -75,7 +76,8 @@ class Authority:
         self.parent = parent
         (self.folder / "issued").mkdir(parents=True)
         (self.folder / "index.txt").touch()
-        (self.folder / "serial").write_text(f"{len(name) + 10}{name.encode().hex().upper()[:8]:0<8}01\n")
+        # One of many, as RFC 5280 4.1.2.2 wants serial numbers to be.
+        (self.folder / "serial").write_text(f"5{secrets.token_hex(15)}1\n")
         (self.folder / "ca.cnf").write_text(CONFIG)
         self.made = {}
         self.name = name
