@@ -3,6 +3,8 @@
 #include "tls_help.h"
 
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,6 +297,93 @@ test_wrong_listener(void **state)
     jst_tls_server_unref(&server);
 }
 
+/* ---- staples ---- */
+
+/* An answer about the certificate <name>, signed with its own key. */
+static void
+make_ocsp(const char *name)
+{
+    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
+    unsigned char *der = NULL;
+    OCSP_RESPONSE *resp;
+    OCSP_CERTID *id;
+    EVP_PKEY *key;
+    FILE *f = fopen(help_path(name, "pem"), "r");
+    X509 *x = PEM_read_X509(f, NULL, NULL, NULL);
+    int n;
+
+    (void)fclose(f);
+    f = fopen(help_path(name, "key"), "r");
+    key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    (void)fclose(f);
+    id = OCSP_cert_to_id(NULL, x, x);
+    assert_non_null(OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, now, NULL));
+    assert_int_equal(OCSP_basic_sign(basic, x, key, EVP_sha256(), NULL, 0), 1);
+    resp = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+    n = i2d_OCSP_RESPONSE(resp, &der);
+    assert_true(n > 0);
+    help_write(help_path(name, "ocsp"), (char *)der, (size_t)n);
+    OPENSSL_free(der);
+    OCSP_RESPONSE_free(resp);
+    OCSP_BASICRESP_free(basic);
+    OCSP_CERTID_free(id);
+    ASN1_TIME_free(now);
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+/* Bytes of the staple that a client gets; 0: none. */
+static long
+stapled(struct jst_tls_server *server, const char *sni, int version)
+{
+    SSL_CTX *ctx = help_raw_ctx();
+    struct help_end s = {0};
+    unsigned char *resp = NULL;
+    long n;
+    SSL *ssl;
+    int fds[2];
+
+    help_pair(fds, 0);
+    assert_int_equal(SSL_CTX_set_max_proto_version(ctx, version), 1);
+    ssl = help_raw(ctx, fds[1], sni);
+    assert_int_equal(SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp), 1);
+    help_open_server(&s, fds[0], server);
+    assert_int_equal(help_raw_connect(ssl), 1);
+    n = SSL_get_tlsext_status_ocsp_resp(ssl, &resp);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    help_close(&s);
+    close(fds[1]);
+    return n > 0 ? n : 0;
+}
+
+static void
+test_staple(void **state)
+{
+    static const char *const a[] = {"a.example"};
+    static const char *const own[] = {"own.example"};
+    struct joist_cert_conf v[] = {cert_of("own", own, 1), cert_of("a", a, 1)};
+    struct joist_tls_conf tls = {.min_version = 12};
+    struct jst_tls_server_conf conf = {.tls = &tls, .h1 = true};
+    struct jst_tls_server *server;
+
+    (void)state;
+    make_ocsp("a");
+    v[1].ocsp = help_path("a", "ocsp");
+    assert_int_equal(jst_tls_certs_create(&conf.certs, v, 2, time(NULL), NULL), 0);
+    server = help_server_of(&conf);
+    assert_true(stapled(server, "a.example", TLS1_3_VERSION) > 100);
+    assert_true(stapled(server, "a.example", TLS1_2_VERSION) > 100);
+    assert_int_equal(stapled(server, "own.example", TLS1_3_VERSION), 0);
+    jst_tls_server_unref(&server);
+    jst_tls_certs_unref(&conf.certs);
+    v[1].site = "shop";
+    help_write(help_path("bad", "ocsp"), "no", 2);
+    v[1].ocsp = help_path("bad", "ocsp");
+    warned(&v[1], "is not one of success");
+}
+
 /* ---- client certificates ---- */
 
 static struct jst_tls_client *
@@ -469,8 +558,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_certificate_by_name), cmocka_unit_test(test_many_names),
         cmocka_unit_test(test_wrong_files),         cmocka_unit_test(test_odd_files),
-        cmocka_unit_test(test_wrong_listener),      cmocka_unit_test(test_client_certificates),
-        cmocka_unit_test(test_verification),        cmocka_unit_test(test_names_of_origins),
+        cmocka_unit_test(test_wrong_listener),      cmocka_unit_test(test_staple),
+        cmocka_unit_test(test_client_certificates), cmocka_unit_test(test_verification),
+        cmocka_unit_test(test_names_of_origins),
     };
 
     return cmocka_run_group_tests_name("wire/tls_names", tests, begin, help_finish);
