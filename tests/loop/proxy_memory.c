@@ -9,6 +9,8 @@
 
 #include "wire/readbuf.h"
 
+#include <stdio.h>
+
 /* What caches hold would not be asked of malloc. */
 static void
 fail_from(size_t n)

@@ -225,7 +225,7 @@ fail_for(struct jst_live *live, struct jst_lane *lane, int why)
         fail_one(live, first_of(lane), why);
     } else if (live->h2_n == 0) {
         fail_lane(live, lane, why);
-    } /* else one of those open will have room */
+    } /* else one that is open will have room */
 }
 
 /* As many dials as those who wait need. */
@@ -256,10 +256,8 @@ static void
 copy_reason(struct jst_lane *lane, struct jst_slice reason)
 {
     JST_LIST_FOREACH (node, &lane->waiting) {
-        struct jst_call *call = call_at(node);
-
-        if (call->arena != NULL && reason.n > 0) {
-            call->tls_error = jst_arena_copy(call->arena, reason);
+        if (call_at(node)->arena != NULL && reason.n > 0) {
+            call_at(node)->tls_error = jst_arena_copy(call_at(node)->arena, reason);
         }
         if (lane->proto == JST_LANE_H1) {
             return; /* it fails alone */
@@ -346,6 +344,7 @@ run_pump(struct jst_task *t)
     }
     serve(live, JST_LANE_UPGRADE); /* its connections would do for the others too */
     serve(live, JST_LANE_ANY);
+    jst_live_age(live);
     jst_live_trim(live);
 }
 
