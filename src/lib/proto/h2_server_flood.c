@@ -89,7 +89,7 @@ jst_h2_flood_reset(struct jst_h2_server *c, uint32_t error)
 {
     if (error == NGHTTP2_PROTOCOL_ERROR || error == NGHTTP2_STREAM_CLOSED ||
         error == NGHTTP2_FLOW_CONTROL_ERROR || error == NGHTTP2_FRAME_SIZE_ERROR ||
-        error == NGHTTP2_REFUSED_STREAM) {
+        error == NGHTTP2_REFUSED_STREAM || error == NGHTTP2_ENHANCE_YOUR_CALM) {
         count(c, &c->flood.errors, JST_H2_FLOOD_ERRORS, "errors");
     }
 }

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "proto/h2_server_int.h"
-#include "wire/readbuf.h"
 
-/* What comes in: bytes to nghttp2, and what its callbacks make of them. */
-
-/* Reads of one connection before the others get their turn. */
-#define READS_MAX 16
+/* What comes in: what nghttp2's callbacks make of it. */
 
 /* A header block that is so many times what is allowed is not even answered with 431. */
 #define BLOCK_FACTOR 2u
@@ -17,6 +13,15 @@ server_of(void *user)
 }
 
 /* ---- callbacks ---- */
+
+static struct jst_h2_stream *
+find_stream(struct jst_h2_server *c, int32_t id)
+{
+    if (c->recent != NULL && c->recent->id == id) {
+        return c->recent;
+    }
+    return nghttp2_session_get_stream_user_data(c->ng, id);
+}
 
 static int
 on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
@@ -59,17 +64,20 @@ static int
 on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
           const uint8_t *value, size_t value_n, uint8_t flags, void *user)
 {
-    struct jst_h2_stream *x = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+    struct jst_h2_stream *x = find_stream(server_of(user), frame->hd.stream_id);
     struct jst_h2_block *b;
 
     (void)flags;
-    (void)user;
     if (x == NULL) {
         return 0;
     }
     b = &x->block;
     if (b->excess > BLOCK_FACTOR * b->bytes_max) {
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* the rest is only decompressed */
+        /* the rest is only decompressed */
+        return nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, x->id, NGHTTP2_ENHANCE_YOUR_CALM) <
+                       0
+                   ? NGHTTP2_ERR_CALLBACK_FAILURE
+                   : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     jst_h2_block_add(b, jst_slice((const char *)name, name_n),
                      jst_slice((const char *)value, value_n));
@@ -172,10 +180,9 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 static int
 on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *user)
 {
-    struct jst_h2_stream *x = nghttp2_session_get_stream_user_data(ng, id);
+    struct jst_h2_stream *x = find_stream(server_of(user), id);
 
     (void)flags;
-    (void)user;
     if (x != NULL) {
         jst_h2_stream_data(x, (const char *)p, n);
         return 0;
@@ -291,110 +298,4 @@ jst_h2_session_create(struct jst_h2_server *c)
     nghttp2_option_del(o);
     nghttp2_session_callbacks_del(cb);
     return rc;
-}
-
-/* ---- reading ---- */
-
-/* False: nothing more is to be read. */
-static bool
-feed(struct jst_h2_server *c, struct jst_buf *buf, size_t n)
-{
-    ssize_t rc;
-
-    c->reading = buf;
-    rc = nghttp2_session_mem_recv(c->ng, (const uint8_t *)buf->data, n);
-    c->reading = NULL;
-    if (c->state != H2_OPEN) {
-        return false;
-    }
-    if (c->broken || c->mem.failed) {
-        jst_h2_close(c, true);
-        return false;
-    }
-    if (c->flood.what != NULL) {
-        jst_h2_flood_end(c, c->flood.what);
-    } else if (rc == NGHTTP2_ERR_FLOODED) {
-        jst_h2_flood_end(c, "answers");
-    } else if (rc == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
-        jst_h2_flood_end(c, "continuation");
-    } else if (rc == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
-        JST_STAT_ADD(c->owner->local, h2_errors, 1);
-        JST_LOG(c->owner->local->log, INFO, H2_ERROR, "err=\"no preface of HTTP/2\"");
-        jst_h2_terminate(c, NGHTTP2_PROTOCOL_ERROR);
-    } else if (rc < 0) {
-        jst_h2_close(c, true); /* out of memory */
-        return false;
-    }
-    jst_h2_want_send(c);
-    return !c->terminated && nghttp2_session_want_read(c->ng);
-}
-
-static void
-on_end(struct jst_h2_server *c)
-{
-    if (c->state == H2_OPEN && c->streams_n == 0 && c->conn.out.bytes > 0) {
-        jst_h2_finish(c); /* complete answers are still leaving */
-        return;
-    }
-    if (c->state != H2_FLUSH) {
-        jst_h2_close(c, false);
-    }
-}
-
-static bool
-read_once(struct jst_h2_server *c)
-{
-    struct jst_buf *buf;
-    int n;
-
-    if (c->state == H2_FLUSH || c->state == H2_DEAD || !jst_conn_is_readable(&c->conn) ||
-        (c->state == H2_OPEN && (c->terminated || !nghttp2_session_want_read(c->ng)))) {
-        return false;
-    }
-    buf = jst_readbuf_get();
-    if (buf == NULL) {
-        jst_h2_close(c, true);
-        return false;
-    }
-    n = jst_conn_read(&c->conn, buf->data, JST_STREAM_WINDOW_BYTES);
-    if (n == JOIST_E_AGAIN) {
-        return false;
-    }
-    if (n < 0) {
-        if (n == JOIST_E_CLOSED) {
-            on_end(c);
-        } else {
-            jst_h2_close(c, false);
-        }
-        return false;
-    }
-    JST_STAT_ADD(c->owner->local, bytes_in, n);
-    if (c->state == H2_LINGER) {
-        c->lingered += (uint32_t)n;
-        if (c->lingered >= JST_LINGER_BYTES_MAX) {
-            jst_h2_close(c, true);
-        }
-        return true;
-    }
-    return feed(c, buf, (size_t)n);
-}
-
-void
-jst_h2_pump(struct jst_h2_server *c)
-{
-    if (c->first != NULL && c->state == H2_OPEN) {
-        struct jst_buf *buf = c->first;
-
-        c->first = NULL;
-        (void)feed(c, buf, c->first_n);
-        jst_buf_unref(buf);
-    }
-    for (int i = 0; i < READS_MAX; i++) {
-        if (!read_once(c)) {
-            return;
-        }
-    }
-    if (jst_conn_is_readable(&c->conn)) {
-        jst_loop_post(c->conn.loop, &c->read_task);
-    }
 }

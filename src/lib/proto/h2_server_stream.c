@@ -28,6 +28,9 @@ free_stream(struct jst_h2_stream *x)
     struct jst_arena arena = x->s.arena; /* it holds x itself */
 
     forget(x);
+    if (c->recent == x) {
+        c->recent = NULL;
+    }
     jst_h2_stream_drop_in(x);
     drop_out(x);
     jst_task_cancel(c->conn.loop, &x->task);
@@ -138,7 +141,7 @@ void
 jst_h2_stream_closed(struct jst_h2_stream *x, uint32_t error)
 {
     x->closed = true;
-    if (!x->begun && error != NGHTTP2_NO_ERROR && !x->reset) {
+    if (error != NGHTTP2_NO_ERROR && !x->reset && !x->sent_end) { /* nghttp2 has reset it */
         JST_STAT_ADD(x->c->owner->local, bad_messages, 1);
         JST_LOG(x->c->owner->local->log, INFO, BAD_REQUEST, "proto=h2 stream=%d err=\"%s\"", x->id,
                 nghttp2_http2_strerror(error));
@@ -237,6 +240,7 @@ jst_h2_stream_create(struct jst_h2_server *c, int32_t id)
     x->block.bytes_max = limits->header_bytes;
     jst_list_insert(&c->streams, &x->link);
     c->streams_n++;
+    c->recent = x;
     return x;
 }
 
