@@ -301,8 +301,7 @@ say_goodbye(struct jst_conn *c)
                         JST_CONN_NOTIFIED | JST_CONN_SHUT_DONE;
 
     if (c->layer != NULL && (c->flags & no) == 0 && c->out.first == NULL) {
-        c->flags |= JST_CONN_NOTIFIED;
-        c->layer->ops->finish(c);
+        (void)c->layer->ops->finish(c);
     }
 }
 

@@ -94,8 +94,10 @@ static void
 end_direction(struct jst_conn *c)
 {
     if (c->layer != NULL && (c->flags & JST_CONN_NOTIFIED) == 0) {
+        if (!c->layer->ops->finish(c)) {
+            return;
+        }
         c->flags |= JST_CONN_NOTIFIED;
-        c->layer->ops->finish(c);
     }
     if (c->out.first == NULL && (c->flags & JST_CONN_FAILED) == 0) {
         shutdown_now(c);

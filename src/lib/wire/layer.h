@@ -36,8 +36,9 @@ struct jst_layer_ops {
     /** Write from c->out until the socket is full or a batch is over; while SHAKING only what the
      *  layer itself has put there. Returns what the kernel took. */
     size_t (*write)(struct jst_conn *c);
-    /** Tell the peer that our direction ends (what does not leave at once is put into c->out). */
-    void (*finish)(struct jst_conn *c);
+    /** Tell the peer that our direction ends (what does not leave at once is put into c->out).
+     * False: it cannot be told yet; write_task is deferred when it can. */
+    bool (*finish)(struct jst_conn *c);
     void (*destroy)(struct jst_layer *layer);
 };
 

@@ -139,9 +139,12 @@ shake(struct jst_conn *c)
 
 /* The client's Finished has come: what is read from now on is no replay. */
 static void
-end_early(struct jst_tls_conn *t)
+end_early(struct jst_conn *c, struct jst_tls_conn *t)
 {
     if (t->phase != JST_TLS_OPEN && SSL_is_init_finished(t->ssl)) {
+        if ((c->flags & JST_CONN_SHUT_WANTED) != 0) {
+            jst_loop_defer(c->loop, &c->write_task);
+        }
         t->phase = JST_TLS_OPEN;
         t->info.early = false;
         give_back_shares(t->ssl);
@@ -226,7 +229,7 @@ read_records(struct jst_tls_conn *t, struct jst_tls_op *op, char *out, size_t ca
             break;
         } else {
             got = SSL_read_ex(t->ssl, out + total, cap - total, &n);
-            end_early(t);
+            end_early(op->c, t);
         }
         total += n;
         if (got != 1) {
@@ -294,7 +297,7 @@ layer_peek(struct jst_conn *c)
     jst_tls_op_begin(&op, c, 0);
     ERR_clear_error();
     got = SSL_peek(t->ssl, &byte, 1);
-    end_early(t);
+    end_early(c, t);
     if (got != 1) {
         rc = end_of_read(t, &op, got);
         t->read_rc = (int16_t)(rc == JOIST_E_AGAIN ? 0 : rc);
@@ -309,14 +312,17 @@ layer_peek(struct jst_conn *c)
 
 /* ---- the end ---- */
 
-static void
+static bool
 layer_finish(struct jst_conn *c)
 {
     struct jst_tls_conn *t = jst_tls_of(c);
     struct jst_tls_op op;
 
-    if (t->broken || !SSL_is_init_finished(t->ssl)) {
-        return;
+    if (t->broken) {
+        return true;
+    }
+    if (t->phase != JST_TLS_OPEN) { /* an answer to 0-RTT data: end_early() comes back to it */
+        return false;
     }
     jst_tls_op_begin(&op, c, 0);
     ERR_clear_error();
@@ -325,6 +331,7 @@ layer_finish(struct jst_conn *c)
     if (op.err != 0) {
         jst_conn_fail(c, op.err);
     }
+    return true;
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define NAME_BYTES_MAX 255 /* RFC 1035 2.3.4; RFC 6066 3 */
 
@@ -229,6 +230,11 @@ jst_tls_server_fill_info(struct jst_tls_conn *t)
         jst_tls_ech_status(t->ssl, &t->info.ech, &t->info.ech_failed);
     }
     if (peer != NULL) {
+        /* A ticket must not make a certificate live longer than its issuer said. */
+        if (t->info.resumed && ASN1_TIME_cmp_time_t(X509_get0_notAfter(peer), time(NULL)) < 0) {
+            jst_tls_note(t, "client certificate: certificate has expired");
+            return JOIST_E_CERT;
+        }
         subject = print_subject(peer);
         n = subject != NULL ? BIO_get_mem_data(subject, &text) : -1;
         if (n < 0 || X509_digest(peer, EVP_sha256(), digest, &digest_n) != 1) {

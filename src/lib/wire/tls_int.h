@@ -118,7 +118,7 @@ void jst_tls_note(struct jst_tls_conn *t, const char *fmt, ...) JST_PRINTF(2, 3)
 
 /* ---- tls_hello.c, tls_server.c, tls_client.c ---- */
 bool jst_tls_server_has_early(const struct jst_tls_server *s);
-/* Name, ECH, client certificate. JOIST_E_NOMEM. */
+/* Name, ECH, client certificate. JOIST_E_NOMEM; JOIST_E_CERT: it has expired since. */
 int jst_tls_server_fill_info(struct jst_tls_conn *t);
 /* For messages; static as long as the client's context. */
 const char *jst_tls_client_verify_name(const struct jst_tls_client *t);

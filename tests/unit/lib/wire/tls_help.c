@@ -4,7 +4,6 @@
 #include "wire/readbuf.h"
 
 #include <fcntl.h>
-#include <openssl/ech.h>
 #include <openssl/err.h>
 #include <openssl/hpke.h>
 #include <openssl/pem.h>
@@ -154,6 +153,7 @@ help_make_ca(const char *name)
     help_make(&(struct help_spec){.name = name, .is_ca = true, .from_s = -3600, .until_s = 86400});
 }
 
+#ifdef OSSL_ECH_CURRENT_VERSION
 size_t
 help_make_ech(const char *name, const char *public_name, unsigned char *list, size_t cap)
 {
@@ -195,6 +195,8 @@ help_make_ech(const char *name, const char *public_name, unsigned char *list, si
     OSSL_ECHSTORE_free(store);
     return n;
 }
+
+#endif
 
 /* ---- ends ---- */
 

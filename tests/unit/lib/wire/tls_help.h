@@ -7,6 +7,9 @@
 #include "wire/tls.h"
 
 #include <openssl/ssl.h>
+#if __has_include(<openssl/ech.h>)
+#include <openssl/ech.h>
+#endif
 
 #include <setjmp.h>
 #include <stdarg.h>
