@@ -59,7 +59,7 @@ on_head(struct jst_sink *s, const struct jst_head *head)
     struct call *t = call_of(s);
 
     JST_ASSERT(t->status < 200 && t->status != 101);
-    JST_ASSERT(head->status >= 100 && head->status <= 999);
+    JST_ASSERT(head->status >= 100 && head->status <= 599);
     for (uint32_t i = 0; i < head->fields.n; i++) {
         struct jst_slice v = head->fields.v[i].value;
 

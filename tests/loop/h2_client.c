@@ -604,8 +604,10 @@ static void
 test_malformed_responses(void **state)
 {
     static const char *const heads[] = {
-        "content-type: text/plain\n",                           /* no :status */
-        ":status: 20\n",                                        /* RFC 9113 8.3.2 */
+        "content-type: text/plain\n", /* no :status */
+        ":status: 20\n",              /* RFC 9113 8.3.2 */
+        ":status: 051\n",
+        ":status: 600\n",
         ":status: 200\n:status: 200\n",                         /* twice */
         ":status: 101\n",                                       /* 8.6 */
         ":status: 200\nx: y\n:other: 1\n",                      /* pseudo behind a field */

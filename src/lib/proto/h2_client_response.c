@@ -73,8 +73,12 @@ fill_head(struct jst_head *head, struct jst_h2_client *c, bool end_stream)
     enum jst_method method = c->block_call->call->req->method;
     bool bodiless = method == JST_METHOD_HEAD || b->status == 304;
     uint32_t cap = b->fields.n + FIELDS_ADDED_MAX;
-    struct jst_field *v = jst_arena_alloc(&c->scratch, cap * sizeof(*v));
+    struct jst_field *v;
 
+    if (b->status < 100 || b->status > 599) { /* nghttp2 is content with three digits */
+        return JOIST_E_PROTO;
+    }
+    v = jst_arena_alloc(&c->scratch, cap * sizeof(*v));
     if (v == NULL) {
         return JOIST_E_NOMEM;
     }
@@ -203,8 +207,10 @@ jst_h2c_take_block(struct jst_h2c_call *x, bool end_stream)
     c->block_call = NULL;
     if (rc < 0) {
         jst_h2c_fail(x, rc == JOIST_E_LIMIT ? JOIST_E_PROTO : rc,
-                     rc == JOIST_E_LIMIT ? "header section too large" : NULL,
-                     NGHTTP2_ENHANCE_YOUR_CALM);
+                     rc == JOIST_E_LIMIT   ? "header section too large"
+                     : rc == JOIST_E_PROTO ? "malformed status (RFC 9110 15)"
+                                           : NULL,
+                     rc == JOIST_E_LIMIT ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
     } else if (x->phase == H2C_BODY) {
         take_trailers(x);
     } else if (x->phase == H2C_HEAD && head.status < 200) {
