@@ -26,7 +26,8 @@ enum jst_lane_proto {
 enum { JST_LANE_ANY, JST_LANE_UPGRADE, JST_LANES_ };
 
 struct jst_lane {
-    struct jst_list waiting;         /* calls, in order */
+    struct jst_list waiting;         /* calls, in order: first those that are run again */
+    struct jst_list *again;          /* the last of those, or the list itself */
     struct jst_tls_session *session; /* owned; what resumes the next connection */
     uint32_t waiting_n;
     uint32_t dials_n;

@@ -34,6 +34,9 @@ static void
 leave(struct jst_live *live, struct jst_call *call)
 {
     JST_ASSERT(live->lanes[call->lane].waiting_n > 0);
+    if (live->lanes[call->lane].again == &call->wait_link) {
+        live->lanes[call->lane].again = call->wait_link.prev;
+    }
     live->lanes[call->lane].waiting_n--;
     jst_list_remove(&call->wait_link);
 }
@@ -367,7 +370,13 @@ jst_wait_add(struct jst_live *live, struct jst_call *call)
     call->client = NULL;
     call->request.ops = &waiting_request;
     call->response.ops = &waiting_response;
-    jst_list_insert(&lane->waiting, &call->wait_link);
+    if (call->retries >
+        0) { /* it has waited before: ahead of the others, or it may wait for ever */
+        jst_list_insert(lane->again->next, &call->wait_link);
+        lane->again = &call->wait_link;
+    } else {
+        jst_list_insert(&lane->waiting, &call->wait_link);
+    }
     lane->waiting_n++;
     set_deadline(live, call);
     dial_enough(live, call->lane);
@@ -381,6 +390,7 @@ jst_wait_init(struct jst_live *live)
     live->pump.run = run_pump;
     for (unsigned i = 0; i < JST_LANES_; i++) {
         jst_list_init(&live->lanes[i].waiting);
+        live->lanes[i].again = &live->lanes[i].waiting;
     }
     return jst_timer_init(live->u->local->loop, &live->timer, on_timer);
 }

@@ -93,6 +93,38 @@ test_goaway(void **state)
     rig_fini(&r);
 }
 
+/* An origin that takes few requests a connection: who was refused goes first on the next. */
+static void
+test_refused_go_first(void **state)
+{
+    struct caller v[3], w[2];
+    struct fake *f;
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, h2c, NULL, 1, JOIST_STRATEGY_SINGLE);
+    run_many(&r, v, 3);
+    f = fake_opened(&fakes[0], true, 3);
+    rig_turn(&r);
+    run_many(&r, w, 2); /* full: they wait */
+    for (size_t i = 0; i < 3; i++) {
+        v[i].call.unprocessed = true;
+    }
+    fake_fail(f, JOIST_E_CLOSED, true);
+    rig_turn(&r);
+    f = fake_opened(&fakes[2], true, 4);
+    rig_turn(&r);
+    assert_int_equal(f->base.calls, 4);
+    for (size_t i = 0; i < 3; i++) {
+        assert_ptr_equal(f->calls[i], &v[i].call);
+    }
+    assert_ptr_equal(f->calls[3], &w[0].call);
+    jst_source_cancel(&w[1].call.response, JOIST_E_CANCELED);
+    rig_finish(&r);
+    fake_fail(&fakes[4], JOIST_E_TIMEOUT, false);
+    rig_fini(&r);
+}
+
 /* Body that was asked for on the connection of before comes while the call waits for another. */
 static void
 test_body_while_waiting(void **state)
@@ -206,6 +238,7 @@ main(void)
         cmocka_unit_test(test_unprocessed_is_run_again),
         cmocka_unit_test(test_retries_are_bounded),
         cmocka_unit_test(test_goaway),
+        cmocka_unit_test(test_refused_go_first),
         cmocka_unit_test(test_body_while_waiting),
         cmocka_unit_test(test_cancel_while_waiting),
         cmocka_unit_test(test_destroy_while_waiting),
