@@ -102,30 +102,6 @@ judge_partial(struct jst_h1_server *c, struct jst_slice in)
     return 0;
 }
 
-/* RFC 9113 3.4. */
-static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/* Does the connection begin with HTTP/2? True: it is passed on, or more bytes must tell; nothing is
- * to be done here. */
-static bool
-sniff(struct jst_h1_server *c, struct jst_slice *in)
-{
-    size_t n = JST_MIN(in->n, sizeof(preface) - 1);
-
-    if (memcmp(in->p, preface, n) != 0) {
-        c->sniff_h2 = false;
-        return false;
-    }
-    if (n < sizeof(preface) - 1) {
-        return true;
-    }
-    if (!jst_h1_pass_to_h2(c, *in)) {
-        jst_h1_close(c, true);
-    }
-    in->n = 0;
-    return true;
-}
-
 /* Find a request head at the front of `in`; begin it. False: more bytes are needed. */
 static bool
 try_head(struct jst_h1_server *c, struct jst_slice *in, size_t *seen)
@@ -183,7 +159,7 @@ consume(struct jst_h1_server *c, struct jst_buf *buf, struct jst_slice *in)
 
     switch ((enum jst_h1_state)c->state) {
     case H1_HEAD:
-        if (c->sniff_h2 && sniff(c, in)) {
+        if (c->sniff_h2 && jst_h1_sniff(c, in)) {
             return false;
         }
         seen = c->in_seen;

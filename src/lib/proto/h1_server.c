@@ -239,15 +239,29 @@ static const struct jst_conn_events conn_events = {
 
 /* ---- life ---- */
 
+/* RFC 9113 3.4. */
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 bool
-jst_h1_pass_to_h2(struct jst_h1_server *c, struct jst_slice first)
+jst_h1_sniff(struct jst_h1_server *c, struct jst_slice *in)
 {
-    if (jst_h2_server_adopt(c->owner, &c->conn, &c->peer, first) < 0) {
+    size_t n = JST_MIN(in->n, sizeof(preface) - 1);
+
+    if (memcmp(in->p, preface, n) != 0) {
+        c->sniff_h2 = false;
         return false;
     }
-    c->passed_on = true;
-    c->state = H1_DEAD;
-    jst_timer_stop(&c->timer);
+    if (n < sizeof(preface) - 1) {
+        return true;
+    }
+    if (jst_h2_server_adopt(c->owner, &c->conn, &c->peer, *in) < 0) {
+        jst_h1_close(c, true);
+    } else {
+        c->passed_on = true;
+        c->state = H1_DEAD;
+        jst_timer_stop(&c->timer);
+    }
+    in->n = 0;
     return true;
 }
 

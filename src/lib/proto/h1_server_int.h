@@ -76,8 +76,9 @@ struct jst_h1_server {
 /* Cut the connection now; `reset`: with an RST. */
 void jst_h1_close(struct jst_h1_server *c, bool reset);
 
-/* Go on as HTTP/2, whose first bytes these are. False: out of memory. */
-bool jst_h1_pass_to_h2(struct jst_h1_server *c, struct jst_slice first);
+/* Does the connection begin with HTTP/2? True: it is passed on, or more bytes must tell; nothing is
+ * to be done with `in` now. */
+bool jst_h1_sniff(struct jst_h1_server *c, struct jst_slice *in);
 
 /* Close after what is queued has left; with an RST if reset_at_end. */
 void jst_h1_finish(struct jst_h1_server *c);
