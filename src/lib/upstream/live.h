@@ -134,6 +134,18 @@ void jst_wait_dial_failed(struct jst_live *live, const struct jst_client *dial, 
 /** Fail all that wait. */
 void jst_wait_fail_all(struct jst_live *live, int why);
 
+/** Take it out of the queue; nothing is told to it. */
+void jst_wait_leave(struct jst_live *live, struct jst_call *call);
+/** ... and let it fail, from the loop. */
+void jst_wait_fail(struct jst_live *live, struct jst_call *call, int why);
+
+/* ---- hold.c ---- */
+
+/** It waits from now on: keep what comes. */
+void jst_hold_begin(struct jst_call *call);
+/** It has left the queue for `c`: start it, with what was kept. */
+void jst_hold_start(struct jst_live *live, struct jst_client *c, struct jst_call *call);
+
 /* ---- call.c ---- */
 
 /** May the call be run again? Then it was started. */

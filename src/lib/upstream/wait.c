@@ -30,8 +30,8 @@ now_ms(const struct jst_live *live)
     return jst_loop_now_ms(live->u->local->loop);
 }
 
-static void
-leave(struct jst_live *live, struct jst_call *call)
+void
+jst_wait_leave(struct jst_live *live, struct jst_call *call)
 {
     JST_ASSERT(live->lanes[call->lane].waiting_n > 0);
     if (live->lanes[call->lane].again == &call->wait_link) {
@@ -41,10 +41,10 @@ leave(struct jst_live *live, struct jst_call *call)
     jst_list_remove(&call->wait_link);
 }
 
-static void
-fail_one(struct jst_live *live, struct jst_call *call, int why)
+void
+jst_wait_fail(struct jst_live *live, struct jst_call *call, int why)
 {
-    leave(live, call);
+    jst_wait_leave(live, call);
     jst_chain_clear(&call->held);
     jst_call_fail_later(call, why);
 }
@@ -55,7 +55,7 @@ fail_lane(struct jst_live *live, struct jst_lane *lane, int why)
     struct jst_call *call;
 
     while ((call = first_of(lane)) != NULL) {
-        fail_one(live, call, why);
+        jst_wait_fail(live, call, why);
     }
 }
 
@@ -66,90 +66,6 @@ jst_wait_fail_all(struct jst_live *live, int why)
         fail_lane(live, &live->lanes[i], why);
     }
 }
-
-/* ---- a waiting call's two ends ---- */
-
-/* It was begun before and has been asked for body: at most the credit it got then. */
-static void
-hold_data(struct jst_sink *s, struct jst_chain *move)
-{
-    struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
-
-    jst_chain_join(&call->held, move);
-    jst_chain_compact(&call->held); /* it may take a while: hold no read buffers */
-}
-
-static struct jst_fields *
-copy_fields(struct jst_arena *arena, const struct jst_fields *from)
-{
-    struct jst_fields *to = jst_arena_zalloc(arena, sizeof(*to));
-
-    if (to == NULL) {
-        return NULL;
-    }
-    to->v = jst_arena_zalloc(arena, (from->n + 1) * sizeof(to->v[0]));
-    for (uint32_t i = 0; to->v != NULL && i < from->n; i++) {
-        to->v[i] = from->v[i];
-        to->v[i].name = jst_arena_copy(arena, from->v[i].name);
-        to->v[i].value = jst_arena_copy(arena, from->v[i].value);
-        if (to->v[i].name.p == NULL || to->v[i].value.p == NULL) {
-            return NULL;
-        }
-    }
-    to->n = to->cap = from->n;
-    return to->v != NULL ? to : NULL;
-}
-
-static void
-hold_end(struct jst_sink *s, const struct jst_fields *trailers)
-{
-    struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
-
-    call->held_end = true;
-    if (trailers != NULL && trailers->n > 0 && call->arena != NULL) {
-        call->held_trailers = copy_fields(call->arena, trailers);
-        if (call->held_trailers == NULL) {
-            fail_one(jst_call_live(call), call, JOIST_E_NOMEM);
-        }
-    }
-}
-
-static void
-forget(struct jst_call *call)
-{
-    leave(jst_call_live(call), call);
-    jst_chain_clear(&call->held);
-}
-
-static void
-abort_waiting(struct jst_sink *s, int why)
-{
-    (void)why;
-    forget(JST_CONTAINER(s, struct jst_call, request));
-}
-
-static void
-resume_waiting(struct jst_source *s, size_t credit)
-{
-    JST_CONTAINER(s, struct jst_call, response)->credit += credit;
-}
-
-static void
-cancel_waiting(struct jst_source *s, int why)
-{
-    (void)why;
-    forget(JST_CONTAINER(s, struct jst_call, response));
-}
-
-static const struct jst_sink_ops waiting_request = {
-    .data = hold_data,
-    .end = hold_end,
-    .abort = abort_waiting,
-};
-static const struct jst_source_ops waiting_response = {
-    .resume = resume_waiting,
-    .cancel = cancel_waiting,
-};
 
 /* ---- time ---- */
 
@@ -174,7 +90,7 @@ on_timer(struct jst_timer *t)
     for (unsigned i = 0; i < JST_LANES_; i++) {
         JST_LIST_FOREACH (node, &live->lanes[i].waiting) {
             if (call_at(node)->wait_until_ms <= now) {
-                fail_one(live, call_at(node), JOIST_E_TIMEOUT);
+                jst_wait_fail(live, call_at(node), JOIST_E_TIMEOUT);
             } else {
                 next = JST_MIN(next, call_at(node)->wait_until_ms);
             }
@@ -225,7 +141,7 @@ static void
 fail_for(struct jst_live *live, struct jst_lane *lane, int why)
 {
     if (lane->proto == JST_LANE_H1) {
-        fail_one(live, first_of(lane), why);
+        jst_wait_fail(live, first_of(lane), why);
     } else if (live->h2_n == 0) {
         fail_lane(live, lane, why);
     } /* else one that is open will have room */
@@ -300,26 +216,6 @@ jst_wait_dial_failed(struct jst_live *live, const struct jst_client *dial, int w
 /* ---- serving ---- */
 
 static void
-start_waiting(struct jst_live *live, struct jst_client *c, struct jst_call *call)
-{
-    struct jst_chain held = call->held;
-
-    call->held = (struct jst_chain){0};
-    if (call->held_end && held.bytes == 0 && call->held_trailers == NULL) {
-        call->held_end = false;
-        call->ended = true; /* the client says so with the head */
-    }
-    jst_call_start(live, c, call);
-    if (held.bytes > 0) {
-        jst_sink_data(&call->request, &held);
-    }
-    if (call->held_end) {
-        call->held_end = false;
-        jst_sink_end(&call->request, call->held_trailers);
-    }
-}
-
-static void
 serve(struct jst_live *live, unsigned lane_i)
 {
     struct jst_lane *lane = &live->lanes[lane_i];
@@ -331,8 +227,8 @@ serve(struct jst_live *live, unsigned lane_i)
         if (c == NULL) {
             break;
         }
-        leave(live, call);
-        start_waiting(live, c, call);
+        jst_wait_leave(live, call);
+        jst_hold_start(live, c, call);
     }
     dial_enough(live, lane_i);
 }
@@ -367,9 +263,7 @@ jst_wait_add(struct jst_live *live, struct jst_call *call)
         jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
         return;
     }
-    call->client = NULL;
-    call->request.ops = &waiting_request;
-    call->response.ops = &waiting_response;
+    jst_hold_begin(call);
     if (call->retries >
         0) { /* it has waited before: ahead of the others, or it may wait for ever */
         jst_list_insert(lane->again->next, &call->wait_link);
