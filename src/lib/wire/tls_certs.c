@@ -156,8 +156,7 @@ same_text(const char *a, const char *b)
 /* The same files as those of an earlier one: several sites of one certificate. Only the last few
  * are looked at, so that ten thousand stay quick; what is missed is loaded twice. */
 static const struct jst_tls_pair *
-find_loaded(const struct jst_tls_certs *c, const struct joist_cert_conf *v, size_t i,
-            const struct jst_tls_pair *const *loaded)
+find_loaded(const struct joist_cert_conf *v, size_t i, const struct jst_tls_pair *const *loaded)
 {
     for (size_t k = i; k > 0 && i - k < 64; k--) {
         const struct joist_cert_conf *before = &v[k - 1];
@@ -167,7 +166,6 @@ find_loaded(const struct jst_tls_certs *c, const struct joist_cert_conf *v, size
             return loaded[k - 1];
         }
     }
-    (void)c;
     return NULL;
 }
 
@@ -188,7 +186,7 @@ static int
 alloc_tables(struct jst_tls_certs *c, const struct joist_cert_conf *v, size_t n)
 {
     size_t names = table_size(count_names(v, n));
-    size_t shared = table_size(n * 4); /* longer chains are rare; see has_shared_room() */
+    size_t shared = table_size(n * 4); /* longer chains are rare; load_all() looks */
 
     c->pairs = calloc(n + 1, sizeof(*c->pairs));
     c->entries = calloc(names, sizeof(*c->entries));
@@ -220,7 +218,7 @@ load_all(struct jst_tls_certs *c, const struct joist_cert_conf *v, size_t n, int
     int result = JOIST_OK;
 
     for (size_t i = 0; i < n; i++) {
-        const struct jst_tls_pair *pair = find_loaded(c, v, i, loaded);
+        const struct jst_tls_pair *pair = find_loaded(v, i, loaded);
         int rc = JOIST_OK;
 
         if (pair == NULL) {
