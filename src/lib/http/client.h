@@ -93,8 +93,8 @@ struct jst_client_events {
     /** It is going away (closed by the origin, an error, cancelled, retired); `why` is 0 or
      *  JOIST_E_*. The pool must not touch it after this. */
     void (*on_gone)(struct jst_client *c, void *ctx, int why);
-    /** `call` has failed and its client is gone. True: the pool has started it again elsewhere;
-     *  false: the caller is told. */
+    /** `call` has failed; its client may be gone (then on_gone came before), or goes on (h2). True:
+     *  the pool has started it again, or will; false: the caller is told. */
     bool (*on_lost)(void *ctx, struct jst_call *call, int why);
 };
 
