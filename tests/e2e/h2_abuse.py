@@ -279,7 +279,6 @@ def padded_data(c):
 
 @case("RFC 9113 6.2", conn(PROTOCOL_ERROR))
 def headers_on_stream_0(c):
-    c.send(c.headers_frame(1, c.request_fields()))
     c.send_raw(raw_frame(HEADERS, END_STREAM | END_HEADERS, 0, c.encode(c.request_fields())))
 
 

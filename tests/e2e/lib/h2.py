@@ -266,7 +266,7 @@ class H2Client:
         self.send(frames.SettingsFrame(flags=["ACK"]))
 
     def account_data(self, frame):
-        response = self.streams[frame.stream_id]
+        response = self.streams.setdefault(frame.stream_id, Response())
         assert not response.over, "DATA after the end"
         response.body += frame.data
         self.order.append((frame.stream_id, len(frame.data)))
@@ -285,7 +285,7 @@ class H2Client:
             return
         fields = self.decoder.decode(self.block[1])
         self.block = None
-        response = self.streams[stream]
+        response = self.streams.setdefault(stream, Response())
         assert not response.over, "HEADERS after the end"
         if response.headers is not None:
             response.trailers = fields
