@@ -229,7 +229,7 @@ test_drain_closes_the_idle(void **state)
     rig_client(&g, &kept);
     peer_say(&kept, "GET / HTTP/1.1\r\nHost: r.test\r\n\r\n");
     rig_run(&g, &kept, NULL);
-    jst_h1_server_drain_all(&g.r.conns);
+    jst_server_drain_all(&g.r.owner);
     rig_run(&g, &kept, &fresh);
     assert_true(kept.eof && fresh.eof);
     assert_int_equal(fresh.total, 0);
@@ -251,7 +251,7 @@ test_drain_inside_of_a_head(void **state)
     rig_client(&g, &client);
     peer_say(&client, "GET / HTTP/1.1\r\nHo");
     rig_run(&g, &client, NULL);
-    jst_h1_server_drain_all(&g.r.conns);
+    jst_server_drain_all(&g.r.owner);
     rig_run(&g, &client, NULL);
     assert_false(peer_is_over(&client));
     peer_say(&client, "st: r.test\r\n\r\nGET /more HTTP/1.1\r\nHost: r.test\r\n\r\n");
@@ -295,7 +295,7 @@ test_drain_lets_requests_end(void **state)
         rig_init(&g);
         rig_start(&g);
         (void)begin(&g, &st, &client, &origin);
-        jst_h1_server_drain_all(&g.r.conns);
+        jst_server_drain_all(&g.r.owner);
         rig_run(&g, &client, &origin);
         assert_false(peer_is_over(&client) || peer_is_over(&origin));
         peer_say(&client, cases[i].rest_of_request);
@@ -327,11 +327,11 @@ test_drain_and_tunnels(void **state)
     rig_init(&g);
     rig_start(&g);
     (void)begin(&g, &tunnel, &client, &origin);
-    jst_h1_server_drain_all(&g.r.conns);
+    jst_server_drain_all(&g.r.owner);
     peer_say(&client, "still");
     rig_run(&g, &client, &origin);
     peer_assert_has(&origin, "still");
-    jst_h1_server_close_tunnels(&g.r.conns);
+    jst_server_close_tunnels(&g.r.owner);
     rig_run(&g, &client, &origin);
     assert_true(peer_is_over(&client) && peer_is_over(&origin));
     rig_assert_idle(&g);
