@@ -163,6 +163,30 @@ test_a_drain_lets_streams_end(void **state)
     end(&g);
 }
 
+/* It answers no ping, so the last GOAWAY comes behind the last stream. */
+static void
+test_a_drain_without_a_ping(void **state)
+{
+    struct rig g;
+    struct peer origin;
+    struct h2_reply *r;
+
+    (void)state;
+    begin(&g);
+    r = ask(&g, &origin);
+    jst_server_drain_all(&g.r.owner);
+    rig_run(&g, &h.p, NULL);
+    peer_say(&origin, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    rig_run(&g, &h.p, &origin);
+    assert_true(h.p.eof);
+    h2_pull(&h);
+    assert_string_equal(r->body, "ok");
+    assert_int_equal(h.goaways, 2);
+    assert_int_equal(h.goaway_last, r->id);
+    peer_fini(&origin);
+    end(&g);
+}
+
 static void
 test_a_drain_closes_what_is_idle(void **state)
 {
@@ -389,6 +413,7 @@ main(void)
         cmocka_unit_test(test_an_origin_that_breaks_off),
         cmocka_unit_test(test_an_origin_that_is_not_there),
         cmocka_unit_test(test_a_drain_lets_streams_end),
+        cmocka_unit_test(test_a_drain_without_a_ping),
         cmocka_unit_test(test_a_drain_closes_what_is_idle),
         cmocka_unit_test(test_a_service_that_wants_no_more),
         cmocka_unit_test(test_tunnels_can_be_cut),

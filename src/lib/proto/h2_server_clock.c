@@ -70,6 +70,7 @@ jst_h2_touch(struct jst_h2_server *c)
     case H2_OPEN:
         if (c->streams_n == 0) {
             c->idle_since_ms = now_ms;
+            jst_h2_drain_end(c); /* also of a client that answers no ping */
         }
         if (c->streams_n == 0 && c->conn.out.bytes == 0) {
             jst_timer_set(c->conn.loop, &c->timer,
