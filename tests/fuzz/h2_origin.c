@@ -3,9 +3,11 @@
  * An origin's bytes into an HTTP/2 client connection with calls under way: a GET with much credit,
  * one with little, an upload, an upgrade.
  *
- * Property: every call hears exactly one end or abort unless it still waits, a head before data,
- * and no more data than it gave credit for; and where the bytes are cut changes nothing of what is
- * complete. The first byte says where.
+ * Property: every call hears exactly one end or abort, a head before data, and no more data than it
+ *           gave credit for; and where the bytes are cut changes nothing of what is complete.
+ * Input:    the first byte says where to cut. Even: the origin's SETTINGS came before, and so the
+ *           upgrade's request is out. Odd: they are among the bytes, and cuts are not compared,
+ *           since an answer may come before its question.
  */
 #include "proto/h2_client.h"
 #include "wire/readbuf.h"
