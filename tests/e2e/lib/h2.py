@@ -399,6 +399,11 @@ class Exchange:
     def abort(self, code=CANCEL):
         self.conn.call("reset_stream", self.stream, error_code=code)
 
+    def goaway(self):
+        """Take no stream after this one. By hand: python3-h2 would end this one as well."""
+        with self.conn.room:
+            self.conn.sock.sendall(frames.GoAwayFrame(0, self.stream, NO_ERROR).serialize())
+
 
 class OriginConn:
     def __init__(self, origin, sock, number):

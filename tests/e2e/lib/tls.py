@@ -80,6 +80,7 @@ class Told:
 
 
 def command(port, options):
+    assert TOOL.exists(), f"{TOOL} is not built: ninja program"
     words = [str(TOOL), f"127.0.0.1:{port}"]
     for name, value in options.items():
         flag = "--" + name.replace("_", "-")
