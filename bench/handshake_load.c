@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Full TLS handshakes as load: `handshake_load PORT PATH CONNS SECONDS GROUPS`.
+ * Full TLS handshakes as load: `handshake_load PORT PATH CONNS SECONDS GROUPS [SITES]`.
  *
  * CONNS threads, each: connect, a full handshake (TLS 1.3, no session), one GET with
- * "Connection: close", read to the end; again, until the time is over. Prints JSON: requests,
- * seconds, errors, group. Built against the private OpenSSL, so that every program under test meets
- * the same client, with post-quantum groups too.
+ * "Connection: close", read to the end; again, until the time is over. With SITES the names
+ * site0.test, site1.test ... are asked for in turn, each with its own certificate. Prints JSON:
+ * requests, seconds, errors, group. Built against the private OpenSSL, so that every program under
+ * test meets the same client, with post-quantum groups too.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -27,9 +28,9 @@
 struct load {
     SSL_CTX *ctx;
     struct sockaddr_in to;
-    char request[512];
-    size_t request_n;
+    const char *path;
     double end_s;
+    unsigned sites;
 };
 
 struct worker {
@@ -37,6 +38,7 @@ struct worker {
     const struct load *load;
     unsigned long requests;
     unsigned long errors;
+    unsigned next_site;
     char group[64];
 };
 
@@ -71,16 +73,32 @@ connect_to(const struct load *l)
     return fd;
 }
 
+/* The name to ask for, and the request; its length. */
+static int
+choose(struct worker *w, SSL *ssl, char *request, size_t cap)
+{
+    char name[32] = "localhost";
+
+    if (w->load->sites > 0) {
+        (void)snprintf(name, sizeof(name), "site%u.test", w->next_site++ % w->load->sites);
+        (void)SSL_set_tlsext_host_name(ssl, name);
+    }
+    return snprintf(request, cap, "GET %.256s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+                    w->load->path, name);
+}
+
 /* True: a whole answer 200 and a full handshake. */
 static int
 ask(struct worker *w, SSL *ssl)
 {
     char answer[16384];
+    char request[512];
     size_t total = 0;
+    int length = choose(w, ssl, request, sizeof(request));
     int n;
 
     if (SSL_connect(ssl) != 1 || SSL_session_reused(ssl) ||
-        SSL_write(ssl, w->load->request, (int)w->load->request_n) != (int)w->load->request_n) {
+        SSL_write(ssl, request, length) != length) {
         return 0;
     }
     while ((n = SSL_read(ssl, answer + total, (int)(sizeof(answer) - total))) > 0) {
@@ -129,10 +147,7 @@ prepare(struct load *l, char **argv)
     l->to.sin_family = AF_INET;
     l->to.sin_port = htons((uint16_t)atoi(argv[1]));
     l->to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    l->request_n = (size_t)snprintf(l->request, sizeof(l->request),
-                                    "GET %.256s HTTP/1.1\r\nHost: localhost\r\n"
-                                    "Connection: close\r\n\r\n",
-                                    argv[2]);
+    l->path = argv[2];
     return 1;
 }
 
@@ -147,16 +162,18 @@ main(int argc, char **argv)
     int conns;
     int seconds;
 
-    if (argc != 6 || (conns = atoi(argv[3])) < 1 || conns > CONNS_MAX ||
+    if (argc < 6 || argc > 7 || (conns = atoi(argv[3])) < 1 || conns > CONNS_MAX ||
         (seconds = atoi(argv[4])) < 1 || seconds > SECONDS_MAX || !prepare(&l, argv)) {
-        (void)fprintf(stderr, "usage: %s PORT PATH CONNS SECONDS GROUPS\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s PORT PATH CONNS SECONDS GROUPS [SITES]\n", argv[0]);
         return 2;
     }
+    l.sites = argc == 7 ? (unsigned)atoi(argv[6]) : 0;
     (void)signal(SIGPIPE, SIG_IGN);
     began_s = now_s();
     l.end_s = began_s + seconds;
     for (int i = 0; i < conns; i++) {
         workers[i].load = &l;
+        workers[i].next_site = (unsigned)i * 13;
         if (pthread_create(&workers[i].thread, NULL, run, &workers[i]) != 0) {
             return 1;
         }

@@ -94,10 +94,10 @@ def run_h2load(procs, cpu, port, path, conns, streams, seconds):
 # A full handshake a request
 
 
-def run_handshakes(procs, cpu, program, port, path, conns, seconds, groups):
+def run_handshakes(procs, cpu, program, port, path, conns, seconds, groups, sites=0):
     if not os.access(program, os.X_OK):
         raise LoadError(f"{program} is not built")
-    argv = [program, str(port), path, str(conns), str(seconds), groups]
+    argv = [program, str(port), path, str(conns), str(seconds), groups, str(sites)]
     status, text = procs.run("handshake_load", argv, cpu, seconds + WRK_EXTRA_S)
     if status != 0:
         raise LoadError(f"handshake_load failed ({status}): " + text.strip()[-300:])

@@ -138,6 +138,14 @@ def close_all(held):
     held.clear()
 
 
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 def established(port):
     """How many established connections end at local port `port` (this network namespace)."""
     wanted = f":{port:04X}"

@@ -57,15 +57,18 @@ def tls_settings(work, tls):
     }
 
 
-def make_cert(work):
-    """A self-signed ECDSA P-256 certificate for everyone."""
-    cert, key, both = (os.path.join(work, name) for name in ("cert.pem", "key.pem", "both.pem"))
+def make_cert(work, name="localhost", cert=None, key=None):
+    """A self-signed ECDSA P-256 certificate; for everyone, if no files are named."""
+    both = os.path.join(work, "both.pem") if cert is None else None
+    cert, key = cert or os.path.join(work, "cert.pem"), key or os.path.join(work, "key.pem")
     done = subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-         "-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=DNS:localhost,IP:127.0.0.1"], capture_output=True, text=True, timeout=60, check=False)
+         "-keyout", key, "-out", cert, "-subj", f"/CN={name}", "-addext",
+         f"subjectAltName=DNS:{name},IP:127.0.0.1"], capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
         raise PeerError("openssl req: " + done.stderr[-300:])
+    if both is None:
+        return
     with open(both, "w", encoding="ascii") as out:
         for part in (cert, key):
             with open(part, encoding="ascii") as f:

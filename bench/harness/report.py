@@ -157,14 +157,15 @@ def print_conns(result, out):
             out(f"            {kinds or 'no socket error'}; {peer['non_2xx']} answers not 2xx or 3xx")
 
 
-def print_route(result, out):
+def print_figures(result, out):
     for name, peer in result["peers"].items():
         for key, value in peer.items():
             if key != "left_out":
                 out(f"  {name:<13} {key}: {value}")
 
 
-PRINTERS = {"cpu": print_cpu, "memory": print_memory, "conns": print_conns, "route": print_route}
+PRINTERS = {"cpu": print_cpu, "memory": print_memory, "conns": print_conns, "route": print_figures,
+            "certs": print_figures}
 
 
 def print_summary(results, out):
@@ -183,6 +184,8 @@ def summary_figure(result):
         return f"{joist['pss_kib_per_conn']:.2f} KiB"
     if "open_max" in joist:
         return f"{joist['errors']} errors with {joist['open_max']:,} open"
+    if result["kind"] == "certs" and "ratio" in joist:
+        return f"{joist['ratio']:.2f} ×"
     if result["kind"] == "route" and joist and "left_out" not in joist:
         return ", ".join(f"{k} {v}" for k, v in joist.items())
     return "no figure"

@@ -21,6 +21,7 @@ CONNS_10K = 10000
 CONNS_10K_SECONDS_MIN = 10
 IDLE_CONNS = 10000
 IDLE_CONNS_TLS = 4000
+CERTS_MANY = 200
 IDLE_SETTLE_S = 6.0
 IDLE_STILL_BYTES = 64 * 1024  # PSS moves a little whenever anyone maps or leaves a shared library
 IDLE_PROBES = 100
@@ -68,6 +69,8 @@ ROWS = [
         goal=0.9, goal_text=ratio_goal(0.9), tls="h1", groups="X25519"),
     Row("tls-handshake-pq", "the same, the client offers X25519MLKEM768 (and X25519 for who has no other)", "cpu",
         conns=16, goal=1.1, goal_text=ratio_goal(1.1), tls="h1", groups="*X25519MLKEM768:*X25519"),
+    Row("tls-certs", f"first handshake with {CERTS_MANY} certificates of sites ÷ with one (CPU)", "certs", conns=16,
+        goal=1.03, goal_text="no slower: ≤ 1.03 ×, the noise of these figures", tls="h1", groups="X25519"),
     Row("h2-small", "h2 proxy over TLS, 128 B, 8 connections × 32 streams", "cpu", conns=8, streams=32,
         goal=0.85, goal_text=ratio_goal(0.85), tls="h2"),
     Row("idle-memory", f"memory of an idle keep-alive connection ({IDLE_CONNS:,} open, proxied)", "memory",
@@ -428,4 +431,50 @@ def judge_route(result, figures):
     result["verdict"] = "met" if good else "missed"
 
 
-MEASURES = {"cpu": measure_cpu, "memory": measure_memory, "conns": measure_conns, "route": measure_route}
+# A first handshake with many certificates
+
+
+def certificate_sites(bench, count):
+    """`count` sites, each with a certificate of its own, as text for the configuration."""
+    text = []
+    for i in range(count):
+        base = os.path.join(bench.work, f"site{i}")
+        if not os.path.exists(base + ".pem"):
+            peers.make_cert(bench.work, f"site{i}.test", base + ".pem", base + ".key")
+        text.append(f'[[sites]]\nhost = "site{i}.test"\ntls = {{ cert = "{base}.pem", key = "{base}.key" }}\n'
+                    'respond = "hello"\n')
+    return "\n".join(text)
+
+
+def measure_certs(bench, row, result):
+    """Joist with one certificate and Joist with many, in turn: the ratio of each round."""
+    if not any(peer.name == "joist" for peer in bench.chosen):
+        raise RuntimeError("Joist was not asked for")
+    joist = next(peer for peer in bench.chosen if peer.name == "joist")
+    started = {}
+    for count in (1, CERTS_MANY):
+        port = bench.ports.take()
+        conf = os.path.join(bench.work, f"joist-{count}-certs.toml")
+        peers.fill("joist-certs.toml", {"PORT": port, "SITES": certificate_sites(bench, count)}, conf)
+        proc = bench.procs.start(f"joist-{count}", [joist.program, "run", conf], bench.proxy_cpu)
+        started[count] = (proc, port)
+        peers.wait_until(lambda port=port: net.listens(port), peers.READY_S)
+    samples = {count: [] for count in started}
+    for _ in range(bench.repeat):
+        for count, (proc, port) in started.items():
+            before = cpu_seconds(proc.pids())
+            sample = load.run_handshakes(bench.procs, bench.load_cpu, HANDSHAKE_LOAD, port, "/", row.conns,
+                                         bench.seconds, row.groups, count)
+            if sample["errors"] or not sample["requests"]:
+                raise load.LoadError(f"{count} certificates: {sample['errors']} errors")
+            sample["cpu_us_per_request"] = (cpu_seconds(proc.pids()) - before) * 1e6 / sample["requests"]
+            samples[count].append(sample)
+    ratio = spread([b["cpu_us_per_request"] / a["cpu_us_per_request"]
+                    for a, b in zip(samples[1], samples[CERTS_MANY])])
+    result["peers"]["joist"] = {"with_1_us": median_of(samples[1], "cpu_us_per_request"),
+                                f"with_{CERTS_MANY}_us": median_of(samples[CERTS_MANY], "cpu_us_per_request"),
+                                "ratio": ratio["median"], "ratio_min": ratio["min"], "ratio_max": ratio["max"]}
+    result["verdict"] = "met" if ratio["median"] <= row.goal else "missed"
+
+
+MEASURES = {"certs": measure_certs, "cpu": measure_cpu, "memory": measure_memory, "conns": measure_conns, "route": measure_route}
