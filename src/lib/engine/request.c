@@ -105,7 +105,7 @@ serve(struct jst_stream *s, const struct jst_route *route)
     if (s->body_max_bytes > 0 && s->req.has_body && s->req.length != JST_LENGTH_UNKNOWN &&
         s->req.length > s->body_max_bytes) {
         JST_STAT_ADD(s->local, limit_body_bytes, 1);
-        s->close_after = true;
+        s->close_after = s->version_major < 2; /* a stream is refused without its connection */
         jst_refuse(s, 413, "the body is larger than the limit", NULL);
         return;
     }
