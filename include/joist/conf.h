@@ -57,9 +57,12 @@ struct joist_timeouts_conf {
  * same names, of different key types, stand side by side: the client's signature algorithms choose.
  */
 struct joist_cert_conf {
-    const char *cert;         /* PEM file: the certificate, then its chain */
-    const char *key;          /* PEM file; NULL: in `cert` as well */
-    const char *ocsp;         /* DER file of an OCSP response to staple; NULL: none */
+    const char *cert; /* PEM file: the certificate, then its chain */
+    const char *key;  /* PEM file; NULL: in `cert` as well */
+    const char *ocsp; /* DER file of an OCSP response to staple; NULL: none. Not sent when
+                         it is out of date */
+    const unsigned char *ocsp_der; /* the responder's answer itself, instead of a file */
+    size_t ocsp_der_n;
     const char *const *hosts; /* names of SNI: "example.com", "*.example.com"; of a listener's own
                                  they do not count: it is the default */
     size_t hosts_n;

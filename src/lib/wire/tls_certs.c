@@ -162,7 +162,8 @@ find_loaded(const struct joist_cert_conf *v, size_t i, const struct jst_tls_pair
         const struct joist_cert_conf *before = &v[k - 1];
 
         if (loaded[k - 1] != NULL && same_text(before->cert, v[i].cert) &&
-            same_text(before->key, v[i].key) && same_text(before->ocsp, v[i].ocsp)) {
+            same_text(before->key, v[i].key) && same_text(before->ocsp, v[i].ocsp) &&
+            before->ocsp_der == v[i].ocsp_der) {
             return loaded[k - 1];
         }
     }

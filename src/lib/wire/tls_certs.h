@@ -29,6 +29,7 @@ struct jst_tls_pair {
     STACK_OF(X509) * chain;
     unsigned char *ocsp; /* NULL: nothing to staple */
     size_t ocsp_n;
+    int64_t ocsp_until_s; /* the response says nothing any more */
     enum jst_tls_key_kind kind;
 };
 
@@ -41,6 +42,11 @@ struct jst_tls_site {
 int jst_tls_pair_load(struct jst_tls_pair *out, const struct joist_cert_conf *conf, int64_t now_s,
                       struct jst_tls_report *r);
 void jst_tls_pair_fini(struct jst_tls_pair *p);
+
+/** Take the OCSP response of `conf`, if it has one that can be sent; else report why not: only
+ * where the certificate names a responder. */
+void jst_tls_ocsp_load(struct jst_tls_pair *p, const struct joist_cert_conf *conf, const char *site,
+                       int64_t now_s, struct jst_tls_report *r);
 
 /** Lower-case name: exact, else by one-label wildcard, else NULL. */
 const struct jst_tls_site *jst_tls_certs_find(const struct jst_tls_certs *certs,

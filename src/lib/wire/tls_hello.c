@@ -117,7 +117,7 @@ on_status(SSL *ssl, void *arg)
     const struct jst_tls_pair *p = pair_in_use(jst_tls_of_ssl(ssl), arg, ssl);
     unsigned char *copy;
 
-    if (p == NULL || p->ocsp == NULL) {
+    if (p == NULL || p->ocsp == NULL || p->ocsp_until_s <= (int64_t)time(NULL)) {
         return SSL_TLSEXT_ERR_NOACK;
     }
     copy = OPENSSL_memdup(p->ocsp, p->ocsp_n);

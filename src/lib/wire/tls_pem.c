@@ -4,7 +4,6 @@
 #include "wire/tls_int.h"
 
 #include <openssl/err.h>
-#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -245,43 +244,6 @@ warn_chain(const struct jst_tls_pair *p, const struct joist_cert_conf *conf, con
     }
 }
 
-/* ---- OCSP ---- */
-
-/* Nothing here is an error: a handshake goes well without a staple. */
-static void
-load_ocsp(struct jst_tls_pair *p, const struct joist_cert_conf *conf, const char *site,
-          struct jst_tls_report *r)
-{
-    char *memory = NULL;
-    size_t n = 0;
-    const unsigned char *at;
-    OCSP_RESPONSE *resp;
-    int rc;
-
-    if (conf->ocsp == NULL) {
-        return;
-    }
-    rc = jst_tls_read_file(&memory, &n, conf->ocsp);
-    if (rc < 0) {
-        jst_tls_say(r, JOIST_LOG_WARN, rc, &conf->cert_pos, "site '%s': OCSP response '%s': %s",
-                    site, conf->ocsp, joist_error_text(rc));
-        return;
-    }
-    at = (const unsigned char *)memory;
-    resp = d2i_OCSP_RESPONSE(NULL, &at, (long)n);
-    if (resp == NULL || OCSP_response_status(resp) != OCSP_RESPONSE_STATUS_SUCCESSFUL) {
-        jst_tls_say(r, JOIST_LOG_WARN, JOIST_E_INVAL, &conf->cert_pos,
-                    "site '%s': OCSP response '%s' is not one of success, and is not sent", site,
-                    conf->ocsp);
-        free(memory);
-    } else {
-        p->ocsp = (unsigned char *)memory;
-        p->ocsp_n = n;
-    }
-    OCSP_RESPONSE_free(resp);
-    ERR_clear_error();
-}
-
 /* ---- a pair ---- */
 
 int
@@ -314,7 +276,7 @@ jst_tls_pair_load(struct jst_tls_pair *out, const struct joist_cert_conf *conf, 
     warn_times(&p, conf, site, now_s, r);
     warn_names(&p, conf, site, r);
     warn_chain(&p, conf, site, r);
-    load_ocsp(&p, conf, site, r);
+    jst_tls_ocsp_load(&p, conf, site, now_s, r);
     *out = p;
     return JOIST_OK;
 }

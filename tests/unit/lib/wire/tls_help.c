@@ -126,6 +126,12 @@ help_make(const struct help_spec *spec)
     if (spec->is_ca) {
         add_ext(x, issuer, NID_key_usage, "critical,keyCertSign,cRLSign");
     }
+    if (spec->responder != NULL) {
+        char value[256];
+
+        (void)snprintf(value, sizeof(value), "OCSP;URI:%s", spec->responder);
+        add_ext(x, issuer, NID_info_access, value);
+    }
     if (spec->san != NULL) {
         add_ext(x, issuer, NID_subject_alt_name, spec->san);
     }

@@ -19,9 +19,10 @@
 enum help_key { HELP_EC, HELP_RSA, HELP_ED };
 
 struct help_spec {
-    const char *name;   /* of the files and the subject */
-    const char *san;    /* "DNS:a.example,IP:127.0.0.1"; NULL: none */
-    const char *issuer; /* name of one made before; NULL: self-signed */
+    const char *name;      /* of the files and the subject */
+    const char *san;       /* "DNS:a.example,IP:127.0.0.1"; NULL: none */
+    const char *responder; /* URL of OCSP; NULL: none */
+    const char *issuer;    /* name of one made before; NULL: self-signed */
     enum help_key key;
     bool is_ca;
     long from_s; /* from now */

@@ -262,7 +262,7 @@ test_odd_files(void **state)
     warned(&v, "did not sign");
     v.cert = help_path("a", "pem");
     v.ocsp = help_path("missing", "ocsp");
-    warned(&v, "OCSP");
+    warned(&v, NULL); /* it names no responder: nobody expects a response */
 }
 
 static void
@@ -301,10 +301,11 @@ test_wrong_listener(void **state)
 
 /* An answer about the certificate <name>, signed with its own key. */
 static void
-make_ocsp(const char *name)
+make_ocsp(const char *name, long until_s)
 {
     OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
-    ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
+    ASN1_TIME *now = X509_gmtime_adj(NULL, -7200);
+    ASN1_TIME *until = X509_gmtime_adj(NULL, until_s);
     unsigned char *der = NULL;
     OCSP_RESPONSE *resp;
     OCSP_CERTID *id;
@@ -318,7 +319,7 @@ make_ocsp(const char *name)
     key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
     (void)fclose(f);
     id = OCSP_cert_to_id(NULL, x, x);
-    assert_non_null(OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, now, NULL));
+    assert_non_null(OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, now, until));
     assert_int_equal(OCSP_basic_sign(basic, x, key, EVP_sha256(), NULL, 0), 1);
     resp = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
     n = i2d_OCSP_RESPONSE(resp, &der);
@@ -329,6 +330,7 @@ make_ocsp(const char *name)
     OCSP_BASICRESP_free(basic);
     OCSP_CERTID_free(id);
     ASN1_TIME_free(now);
+    ASN1_TIME_free(until);
     X509_free(x);
     EVP_PKEY_free(key);
 }
@@ -358,6 +360,19 @@ stapled(struct jst_tls_server *server, const char *sni, int version)
     return n > 0 ? n : 0;
 }
 
+/* The caller frees. */
+static unsigned char *
+read_all(const char *path, size_t *n)
+{
+    FILE *f = fopen(path, "r");
+    unsigned char *p = malloc(65536);
+
+    assert_true(f != NULL && p != NULL);
+    *n = fread(p, 1, 65536, f);
+    (void)fclose(f);
+    return p;
+}
+
 static void
 test_staple(void **state)
 {
@@ -367,9 +382,10 @@ test_staple(void **state)
     struct joist_tls_conf tls = {.min_version = 12};
     struct jst_tls_server_conf conf = {.tls = &tls, .h1 = true};
     struct jst_tls_server *server;
+    unsigned char *der;
 
     (void)state;
-    make_ocsp("a");
+    make_ocsp("a", 3600);
     v[1].ocsp = help_path("a", "ocsp");
     assert_int_equal(jst_tls_certs_create(&conf.certs, v, 2, time(NULL), NULL), 0);
     server = help_server_of(&conf);
@@ -378,10 +394,38 @@ test_staple(void **state)
     assert_int_equal(stapled(server, "own.example", TLS1_3_VERSION), 0);
     jst_tls_server_unref(&server);
     jst_tls_certs_unref(&conf.certs);
-    v[1].site = "shop";
+    /* Handed in instead of a file. */
+    v[1].ocsp_der = der = read_all(help_path("a", "ocsp"), &v[1].ocsp_der_n);
+    v[1].ocsp = NULL;
+    assert_int_equal(jst_tls_certs_create(&conf.certs, v, 2, time(NULL), NULL), 0);
+    server = help_server_of(&conf);
+    free(der);
+    assert_true(stapled(server, "a.example", TLS1_3_VERSION) > 100);
+    jst_tls_server_unref(&server);
+    jst_tls_certs_unref(&conf.certs);
+}
+
+static void
+test_wrong_staple(void **state)
+{
+    static const char *const hosts[] = {"ocsp.example"};
+    struct joist_cert_conf v = cert_of("ocsp", hosts, 1);
+
+    (void)state;
+    v.site = "shop";
+    join(help_path("ocsp-chain", "pem"),
+         (const char *[]){help_path("ocsp", "pem"), help_path("ca", "pem"), NULL});
+    v.cert = help_path("ocsp-chain", "pem");
     help_write(help_path("bad", "ocsp"), "no", 2);
-    v[1].ocsp = help_path("bad", "ocsp");
-    warned(&v[1], "is not one of success");
+    v.ocsp = help_path("bad", "ocsp");
+    warned(&v, "is not one of success");
+    v.ocsp = help_path("missing", "ocsp");
+    warned(&v, "OCSP response");
+    make_ocsp("ocsp", -60);
+    v.ocsp = help_path("ocsp", "ocsp");
+    warned(&v, "out of date");
+    make_ocsp("ocsp", 3600);
+    warned(&v, NULL);
 }
 
 /* ---- client certificates ---- */
@@ -539,6 +583,12 @@ begin(void **state)
                                   .until_s = 86400});
     help_make_leaf("wild", "DNS:*.wild.example,DNS:wild.example", "ca");
     help_make_leaf("own", "DNS:own.example", "ca");
+    help_make(&(struct help_spec){.name = "ocsp",
+                                  .san = "DNS:ocsp.example",
+                                  .responder = "http://ocsp.example/",
+                                  .issuer = "ca",
+                                  .from_s = -3600,
+                                  .until_s = 86400});
     help_make_leaf("user", NULL, "ca");
     help_make_leaf("stranger", NULL, "other-ca");
     help_make_leaf("self", "DNS:a.example", NULL);
@@ -559,8 +609,8 @@ main(void)
         cmocka_unit_test(test_certificate_by_name), cmocka_unit_test(test_many_names),
         cmocka_unit_test(test_wrong_files),         cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_wrong_listener),      cmocka_unit_test(test_staple),
-        cmocka_unit_test(test_client_certificates), cmocka_unit_test(test_verification),
-        cmocka_unit_test(test_names_of_origins),
+        cmocka_unit_test(test_wrong_staple),        cmocka_unit_test(test_client_certificates),
+        cmocka_unit_test(test_verification),        cmocka_unit_test(test_names_of_origins),
     };
 
     return cmocka_run_group_tests_name("wire/tls_names", tests, begin, help_finish);
