@@ -232,7 +232,7 @@ def test_expired_certificate_is_served_all_the_same(run_joist, pki):
 
 
 def test_staple_that_is_none(pki, tmp_path):
-    good = pki.site("shop.test")
+    good = pki.root.issue("stapled-shop", hosts=("shop.test",), responder="http://ocsp.test/")
     done = validate(tmp_path, with_cert(good.cert, good.key, good.key))
     assert re.search(rf"^joist\.toml:({CERT_LINE}|{OCSP_LINE}):\d+: (error|warning): .*shop\.test.*",
                      done.stderr, re.M), done.stderr
