@@ -108,8 +108,9 @@ def test_what_is_no_handshake(joist, neighbour, name):
 
 
 def test_plain_http_gets_no_secret_and_no_page(joist):
-    """What answers may be an alert or a plain 400, never the site."""
+    """A plain 400 that says what to do, never the site."""
     said = hit(joist, CASES["plain_http"], finish=False)
+    assert said.startswith(b"HTTP/1.1 400 ") and b"https://" in said
     assert b"hello" not in said
 
 

@@ -32,6 +32,14 @@ make_server(struct jst_front *f, const struct joist_listener_conf *l, struct jst
     return settle(r, before, &l->tls->pos, jst_tls_server_create(&f->tls, c, &report.base));
 }
 
+/* What a browser gets that was told http:// and a TLS port. */
+static const char plain_answer[] =
+    "HTTP/1.1 400 Bad Request\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n"
+    "Content-Length: 66\r\n"
+    "Connection: close\r\n\r\n"
+    "This port speaks TLS: the address must begin with https:// here.\r\n";
+
 static int
 make_fronts(struct jst_fronts *fronts, const struct joist_conf *conf,
             struct jst_tls_tickets *tickets, struct jst_report *r)
@@ -41,6 +49,7 @@ make_fronts(struct jst_fronts *fronts, const struct joist_conf *conf,
     struct jst_tls_server_conf c = {.tickets = tickets,
                                     .ech_keys = conf->ech_keys,
                                     .ech_keys_n = conf->ech_keys_n,
+                                    .plain_answer = jst_slice_z(plain_answer),
                                     .now_s = (int64_t)time(NULL)};
     int first = JOIST_OK;
 

@@ -60,6 +60,8 @@ struct jst_tls_server_conf {
     struct jst_tls_tickets *tickets; /* borrowed: outlives every connection */
     const struct joist_ech_key_conf *ech_keys;
     size_t ech_keys_n;
+    struct jst_slice plain_answer; /* static: sent as it is to who asks without TLS, in clear text
+                                      that OpenSSL knows for a request; empty: nothing */
     bool h1;
     bool h2;
     int64_t now_s;

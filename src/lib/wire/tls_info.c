@@ -3,6 +3,8 @@
 #include "wire/tls_int.h"
 
 #include "base/str.h"
+#include "sys/call.h"
+#include "wire/tls_server.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -113,6 +115,11 @@ jst_tls_note_failure(struct jst_tls_conn *t, const struct jst_tls_op *op)
     ERR_clear_error();
     if (op->err != 0) {
         return op->err;
+    }
+    if (reason == SSL_R_HTTP_REQUEST && t->server != NULL && t->server->plain_answer.n > 0) {
+        /* As much as the socket takes: it is empty, and the peer is gone after it. */
+        (void)jst_call_send(op->c->io.fd, t->server->plain_answer.p, t->server->plain_answer.n,
+                            MSG_NOSIGNAL);
     }
     if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verify != X509_V_OK) {
         return note_verify_failure(t, verify);

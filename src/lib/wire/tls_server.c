@@ -258,6 +258,7 @@ jst_tls_server_create(struct jst_tls_server **out, const struct jst_tls_server_c
     s->early = conf->tls->early_data && conf->tickets != NULL;
     s->ech = conf->ech_keys_n > 0;
     s->reject_unknown_sni = conf->tls->reject_unknown_sni;
+    s->plain_answer = conf->plain_answer;
     ERR_clear_error();
     s->ctx = SSL_CTX_new(TLS_server_method());
     if (s->ctx != NULL) {

@@ -18,6 +18,7 @@ struct jst_tls_server {
     size_t pairs_n;
     /* borrowed */
     struct jst_tls_tickets *tickets;
+    struct jst_slice plain_answer; /* static */
     /* plain */
     struct jst_tls_site fallback; /* the default: its certificates are the context's own */
     bool h1;
