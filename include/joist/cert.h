@@ -19,14 +19,15 @@ extern "C" {
 struct joist_cert_info {
     char subject[256]; /* RFC 2253 */
     char issuer[256];
-    char names[1024]; /* subjectAltName: DNS names and addresses, ", " between */
+    char names[1024];  /* subjectAltName: DNS names and addresses, ", " between */
     char key_type[32]; /* "ECDSA P-256", "RSA 2048" */
     int64_t not_before_s;
     int64_t not_after_s;
     bool self_signed;
 };
 
-/** JOIST_E_NOTFOUND, ACCESS, INVAL (no certificate in it), IO, NOMEM; err (may be NULL) says more. */
+/** JOIST_E_NOTFOUND, ACCESS, INVAL (no certificate in it), IO, NOMEM; err (may be NULL) says more.
+ */
 int joist_cert_read(struct joist_cert_info *out, const char *path, struct joist_err *err);
 
 /** Make a self-signed certificate (ECDSA P-256) for DNS names and address literals, and write
@@ -45,8 +46,9 @@ struct joist_ech_info {
 };
 
 /** Make an ECH key (X25519, HKDF-SHA256, AES-128-GCM; RFC 9849) and write it as PEM.
- *  A file that is there is never replaced. JOIST_E_INVAL (not a host name), UNSUPPORTED (this OpenSSL knows no ECH), INUSE (the file is
- *  there), ACCESS, NOTFOUND (its folder is not), IO, NOMEM. */
+ *  A file that is there is never replaced. JOIST_E_INVAL (not a host name), UNSUPPORTED (this
+ * OpenSSL knows no ECH), INUSE (the file is there), ACCESS, NOTFOUND (its folder is not), IO,
+ * NOMEM. */
 int joist_ech_create(const char *path, const char *public_name, struct joist_err *err);
 
 /** JOIST_E_NOTFOUND, ACCESS, INVAL, UNSUPPORTED, IO, NOMEM. */

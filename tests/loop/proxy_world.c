@@ -231,12 +231,12 @@ world_init(struct world *w, const struct joist_proxy_conf *conf)
     jst_list_init(&w->h2_conns);
     jst_list_init(&w->handshakes);
     w->owner = (struct jst_server_owner){.svc = &w->svc,
-                                           .conf = &w->conf,
-                                           .local = &w->local,
-                                           .conns = &w->conns,
-                                           .h2_conns = &w->h2_conns,
-                                           .handshakes = &w->handshakes,
-                                           .on_gone = on_gone};
+                                         .conf = &w->conf,
+                                         .local = &w->local,
+                                         .conns = &w->conns,
+                                         .h2_conns = &w->h2_conns,
+                                         .handshakes = &w->handshakes,
+                                         .on_gone = on_gone};
     listen_origin(w);
     assert_int_equal(jst_upstreams_create(&w->local.upstreams, &w->local, jst_dial), 0);
     assert_int_equal(jst_proxy_create(&w->proxy, conf != NULL ? conf : &plain, 0, &env), 0);

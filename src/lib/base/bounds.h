@@ -25,7 +25,7 @@
 /* What is idle above that is closed when it was not needed for so long. */
 #define JST_UPSTREAM_TRIM_MS 250u
 
-#define JST_H2_STREAMS_DEFAULT            128u /* RFC 9113 6.5.2 asks for 100 at least */
+#define JST_H2_STREAMS_DEFAULT 128u /* RFC 9113 6.5.2 asks for 100 at least */
 
 /* -- configurable: what may be set -- */
 #define JST_H2_STREAMS_MAX   1024u
@@ -87,21 +87,21 @@
 #define JST_H2_WINDOW_BYTES      65535u
 #define JST_H2_CONN_WINDOW_BYTES (1024u * 1024)
 #define JST_H2_FRAME_BYTES       16384u /* SETTINGS_MAX_FRAME_SIZE: the least that RFC 9113 allows */
-/* Floods: how many of each within a window of time end the connection. What a browser does stays far
- * below; what an attack does is far above. */
-#define JST_H2_FLOOD_WINDOW_MS    10000u
-#define JST_H2_FLOOD_RESETS       200u  /* streams opened and reset by the client (CVE-2023-44487) */
-#define JST_H2_FLOOD_PINGS        100u  /* PING, and SETTINGS apart (CVE-2019-9512, -9515) */
-#define JST_H2_FLOOD_SETTINGS     50u
-#define JST_H2_FLOOD_EMPTY        200u  /* DATA and HEADERS without a byte (CVE-2019-9518) */
-#define JST_H2_FLOOD_WINDOWS      5000u /* WINDOW_UPDATE and PRIORITY frames (CVE-2019-9511, -9513) */
-#define JST_H2_FLOOD_ERRORS       100u  /* streams that we must reset: malformed requests */
-#define JST_H2_CONTINUATIONS_MAX  16u   /* frames of one header block (CVE-2024-27316 and others) */
-#define JST_H2_OUT_FRAMES_MAX     1000u /* answers to PING and SETTINGS that wait to be sent */
+/* Floods: how many of each within a window of time end the connection. What a browser does stays
+ * far below; what an attack does is far above. */
+#define JST_H2_FLOOD_WINDOW_MS   10000u
+#define JST_H2_FLOOD_RESETS      200u /* streams opened and reset by the client (CVE-2023-44487) */
+#define JST_H2_FLOOD_PINGS       100u /* PING, and SETTINGS apart (CVE-2019-9512, -9515) */
+#define JST_H2_FLOOD_SETTINGS    50u
+#define JST_H2_FLOOD_EMPTY       200u  /* DATA and HEADERS without a byte (CVE-2019-9518) */
+#define JST_H2_FLOOD_WINDOWS     5000u /* WINDOW_UPDATE and PRIORITY frames (CVE-2019-9511, -9513) */
+#define JST_H2_FLOOD_ERRORS      100u  /* streams that we must reset: malformed requests */
+#define JST_H2_CONTINUATIONS_MAX 16u   /* frames of one header block (CVE-2024-27316 and others) */
+#define JST_H2_OUT_FRAMES_MAX    1000u /* answers to PING and SETTINGS that wait to be sent */
 
 /* -- connections to origins, of a target and reactor -- */
-/* A full HTTP/2 connection makes another one; so many times a hundred streams is more than an origin
- * can want. */
+/* A full HTTP/2 connection makes another one; so many times a hundred streams is more than an
+ * origin can want. */
 #define JST_UPSTREAM_H2_CONNS_MAX 64u
 /* Requests that wait for a connection. Each holds its stream already, so this bounds only how far
  * behind an origin may be that does not answer a handshake. */
@@ -114,12 +114,12 @@
 #define JST_H2C_STREAMS_MAX       256u
 #define JST_H2C_WINDOW_BYTES      JST_STREAM_WINDOW_BYTES
 #define JST_H2C_CONN_WINDOW_BYTES (16u * 1024 * 1024)
-/* A call got no answer in its time, and nothing else came meanwhile: how long the origin has to answer
- * a PING before its other calls are given up with the connection. */
+/* A call got no answer in its time, and nothing else came meanwhile: how long the origin has to
+ * answer a PING before its other calls are given up with the connection. */
 #define JST_H2C_PING_MS 2000u
 
 /* -- TLS -- */
-#define JST_TLS_TICKET_ROTATE_S 43200u  /* a new key twice a day; the two before still open */
-#define JST_TLS_TICKET_LIFE_S   86400u  /* RFC 8446 4.6.1 allows seven days */
-#define JST_TLS_EARLY_BYTES_MAX 16384u  /* 0-RTT data of a connection */
-#define JST_TLS_RECORD_BYTES    16384u  /* RFC 8446 5.1 */
+#define JST_TLS_TICKET_ROTATE_S 43200u /* a new key twice a day; the two before still open */
+#define JST_TLS_TICKET_LIFE_S   86400u /* RFC 8446 4.6.1 allows seven days */
+#define JST_TLS_EARLY_BYTES_MAX 16384u /* 0-RTT data of a connection */
+#define JST_TLS_RECORD_BYTES    16384u /* RFC 8446 5.1 */

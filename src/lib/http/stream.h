@@ -105,7 +105,7 @@ struct jst_service {
 struct jst_peer {
     struct jst_addr addr; /* the TCP peer's */
     uint16_t local_port;
-    uint16_t listener; /* number of the listener that it came by; the service's own */
+    uint16_t listener;              /* number of the listener that it came by; the service's own */
     const struct jst_tls_info *tls; /* NULL: plain */
 };
 
@@ -130,9 +130,9 @@ struct jst_stream {
     uint64_t body_max_bytes; /* 413 above; set by the service, 0: no limit */
     uint64_t request_bytes;
     uint64_t response_bytes;
-    uint64_t upstream_ns; /* set by the proxy handler */
-    int why;              /* JOIST_E_* of what cut it, 0 if nothing did */
-    uint16_t status;      /* final status sent; 0: none yet */
+    uint64_t upstream_ns;  /* set by the proxy handler */
+    int why;               /* JOIST_E_* of what cut it, 0 if nothing did */
+    uint16_t status;       /* final status sent; 0: none yet */
     uint8_t version_major; /* 1, 2: what the client speaks */
     bool early;            /* came in 0-RTT data: may be a replay (RFC 8470) */
     bool client_gone;

@@ -118,8 +118,8 @@ void jst_tls_session_free(struct jst_tls_session **take);
 /** NULL: plain, or the handshake is not over. Lives with the connection (moves with it). */
 const struct jst_tls_info *jst_tls_info(const struct jst_conn *c);
 
-/** After on_failed: what was wrong, in words ("certificate has expired (api.internal)"); lives until
- *  the connection is closed. Empty: nothing known. */
+/** After on_failed: what was wrong, in words ("certificate has expired (api.internal)"); lives
+ * until the connection is closed. Empty: nothing known. */
 struct jst_slice jst_tls_error(const struct jst_conn *c);
 
 /** SHA-1, for the handshake of WebSocket (RFC 6455 4.2.2) alone. JOIST_E_NOMEM. */
