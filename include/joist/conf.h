@@ -142,12 +142,51 @@ struct joist_target_conf {
 
 enum joist_strategy {
     JOIST_STRATEGY_SINGLE,      /* always the first target */
-    JOIST_STRATEGY_ROUND_ROBIN, /* smooth weighted */
+    JOIST_STRATEGY_ROUND_ROBIN, /* in turn, by weight, evenly spread */
+    JOIST_STRATEGY_LEAST_CONN,  /* the fewest requests under way for its weight, in all reactors */
+    JOIST_STRATEGY_LEAST_LATENCY, /* the better of two by chance: time to first byte (moving
+                                     average) times requests under way */
+    JOIST_STRATEGY_HASH,   /* the same key goes to the same target, unless that has 1.25 times its
+                              share of the requests under way on a reactor */
+    JOIST_STRATEGY_RANDOM, /* by weight */
+};
+
+/** What JOIST_STRATEGY_HASH looks at. */
+enum joist_hash_by {
+    JOIST_HASH_CLIENT, /* its address, behind trusted_proxies */
+    JOIST_HASH_PATH,   /* decoded, without the query */
+    JOIST_HASH_HEADER, /* the first of hash_name; not there: the client */
+    JOIST_HASH_COOKIE, /* of hash_name; not there: the client */
+};
+
+/** A target that fails again and again is put aside for a while. A failure is a status of 5xx, a
+ *  connection that is not made, reset or closed too early, no answer in time, a malformed one. */
+struct joist_outlier_conf {
+    uint32_t failures;            /* one after the other; 1.. */
+    uint64_t eject_ms;            /* the first time; up to ten times as long when it goes on */
+    uint32_t max_ejected_percent; /* of the targets, rounded down; 1..100 */
+};
+
+/** A target whose share of failures is too high gets nothing for a while (up to 30 % longer, by
+ *  chance), then one request; if that goes well, all. */
+struct joist_breaker_conf {
+    uint32_t error_percent; /* 1..100 */
+    uint32_t min_requests;  /* in the window, before the share counts; 1.. */
+    uint64_t window_ms;
+    uint64_t open_ms;
 };
 
 struct joist_pool_conf {
     const char *name; /* unique */
     enum joist_strategy strategy;
+    enum joist_hash_by hash_by;
+    const char *hash_name;  /* of the header or cookie */
+    uint64_t slow_start_ms; /* weight of a new or recovered target grows for so long; 0: at once.
+                               Not for single; for hash it holds back what exceeds its share */
+    uint32_t panic_percent; /* fewer targets than this neither put aside nor found down: all are
+                               used that have an address; 0: never. A breaker is respected always */
+    const struct joist_outlier_conf *outlier; /* NULL: off */
+    const struct joist_breaker_conf *breaker; /* NULL: off */
     const struct joist_target_conf *targets;
     size_t targets_n;
     uint32_t idle_max; /* idle connections kept per target and reactor */

@@ -104,6 +104,9 @@ uint16_t joist_engine_port(const struct joist_engine *e, size_t listener);
     X(upstream_reuses, "requests sent on a kept connection")                                       \
     X(upstream_retries, "requests sent again after a kept connection was found closed")            \
     X(upstream_failures, "exchanges with origins that failed")                                     \
+    X(upstream_ejections, "targets put aside for failures in a row")                               \
+    X(upstream_breaker_opens, "breakers of targets that opened")                                   \
+    X(upstream_panics, "requests of upstreams with too few targets in order")                      \
     X(upstream_idle, "idle connections to origins now")                                            \
     X(tls_handshakes, "TLS handshakes of clients completed")                                       \
     X(tls_failures, "TLS handshakes of clients that failed")                                       \

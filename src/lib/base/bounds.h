@@ -24,6 +24,8 @@
 #define JST_UPSTREAM_IDLE_CONNS_DEFAULT   128u /* a target and reactor */
 /* What is idle above that is closed when it was not needed for so long. */
 #define JST_UPSTREAM_TRIM_MS 250u
+/* Fewer targets in order than this share of them: all are used. */
+#define JST_PANIC_PERCENT_DEFAULT 50u
 
 #define JST_H2_STREAMS_DEFAULT 128u /* RFC 9113 6.5.2 asks for 100 at least */
 
@@ -106,6 +108,11 @@
 /* Requests that wait for a connection. Each holds its stream already, so this bounds only how far
  * behind an origin may be that does not answer a handshake. */
 #define JST_UPSTREAM_WAITING_MAX 8192u
+/* A target that is put aside again and again: so many times as long at most. */
+#define JST_EJECT_TIMES_MAX 10u
+/* The average time to first byte halves with each of these without a request: who was slow once is
+ * tried again. */
+#define JST_LATENCY_HALF_MS 5000u
 /* How often one request may be started again because the origin did nothing with it. */
 #define JST_UPSTREAM_RETRIES_MAX 3u
 

@@ -21,6 +21,12 @@
     X(BAD_REQUEST, 10, "a request was refused as malformed")                                       \
     X(BAD_RESPONSE, 10, "an origin's response was refused as malformed")                           \
     X(UPSTREAM_FAILED, 10, "an exchange with an origin failed")                                    \
+    X(UPSTREAM_EJECTED, 10, "a target failed too often in a row and is put aside")                 \
+    X(UPSTREAM_RETURNED, 10, "a target that was put aside is used again")                          \
+    X(UPSTREAM_BREAKER_OPEN, 10, "a target's breaker has opened: it gets no requests")             \
+    X(UPSTREAM_BREAKER_CLOSED, 10, "a target's breaker has closed again")                          \
+    X(UPSTREAM_PANIC, 10, "too few targets of an upstream are in order: all are used")             \
+    X(UPSTREAM_PANIC_OVER, 10, "enough targets of an upstream are in order again")                 \
     X(UPSTREAM_RESOLVED, 10, "an origin's name resolves again")                                    \
     X(TLS_FAILED, 10, "a client's TLS handshake failed")                                           \
     X(UPSTREAM_TLS_FAILED, 10, "an origin's TLS handshake failed, or its certificate")             \

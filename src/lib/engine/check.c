@@ -93,6 +93,7 @@ check_pools(struct jst_report *r, const struct joist_conf *conf)
         if (p->targets_n == 0) {
             WRONG(r, &p->pos, "upstream '%s' has no targets", p->name);
         }
+        jst_report_balance(r, p);
         for (size_t t = 0; t < p->targets_n; t++) {
             check_target(r, &p->targets[t]);
             for (size_t u = 0; u < t && p->targets_n < 4096; u++) {

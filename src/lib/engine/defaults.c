@@ -50,6 +50,7 @@ joist_pool_conf_init(struct joist_pool_conf *conf)
     *conf = (struct joist_pool_conf){
         .strategy = JOIST_STRATEGY_ROUND_ROBIN,
         .idle_max = JST_UPSTREAM_IDLE_CONNS_DEFAULT,
+        .panic_percent = JST_PANIC_PERCENT_DEFAULT,
     };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/engine_int.h"
 #include "sys/sock.h"
+#include "upstream/state.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -128,7 +129,8 @@ joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
     }
     pthread_mutex_init(&e->lock, NULL);
     init_changed(e);
-    if ((rc = jst_tls_tickets_create(&e->tickets)) < 0 ||
+    if ((rc = jst_states_create(&e->states)) < 0 ||
+        (rc = jst_tls_tickets_create(&e->tickets)) < 0 ||
         (rc = check_and_load(&fronts, conf, e->tickets, &r, JOIST_LOG_ERROR)) < 0 ||
         (rc = jst_logger_create(&e->logger, &conf->log, threads + 2)) < 0 ||
         (rc = jst_client_table_create(&e->clients)) < 0) {
@@ -137,6 +139,7 @@ joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
     e->log = jst_logger_source(e->logger, 0);
     if ((rc = open_listeners(e, conf, threads, &r)) < 0 ||
         (rc = jst_snapshot_create(&e->current, conf, &fronts, &r)) < 0 ||
+        (rc = jst_snapshot_track(e->current, conf, e->states)) < 0 ||
         (rc = create_reactors(e, threads)) < 0) {
         goto fail;
     }
@@ -242,7 +245,10 @@ joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_r
     if (rc < 0) {
         return rc;
     }
-    rc = jst_order_prepare(e, next);
+    rc = jst_snapshot_track(next, conf, e->states);
+    if (rc == JOIST_OK) {
+        rc = jst_order_prepare(e, next);
+    }
     if (rc < 0) {
         jst_snapshot_unref(&next);
         return rc;
@@ -344,6 +350,7 @@ joist_engine_destroy(struct joist_engine **take)
     }
     free(e->listeners);
     jst_snapshot_unref(&e->current);
+    jst_states_destroy(&e->states);
     jst_tls_tickets_destroy(&e->tickets);
     jst_client_table_destroy(&e->clients);
     jst_logger_destroy(&e->logger);

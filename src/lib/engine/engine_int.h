@@ -19,6 +19,7 @@ struct joist_engine {
     struct jst_snapshot *current;
     struct jst_logger *logger;
     struct jst_client_table *clients;
+    struct jst_states *states;       /* what reactors know of targets together, across swaps */
     struct jst_tls_tickets *tickets; /* the engine's, so that sessions resume across swaps */
     struct jst_listener *listeners;
     size_t listeners_n;

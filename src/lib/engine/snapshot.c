@@ -5,6 +5,7 @@
 #include "engine/request.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 struct unresolved {
     struct jst_report *report;
@@ -302,6 +303,29 @@ jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf,
         return rc;
     }
     *out = s;
+    return JOIST_OK;
+}
+
+/* Of the clock that the loops read. */
+static uint64_t
+now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+int
+jst_snapshot_track(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_states *states)
+{
+    for (size_t i = 0; i < s->pools_n; i++) {
+        int rc = jst_pool_track(s->pools[i], &conf->pools[i], states, now_ms());
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
     return JOIST_OK;
 }
 

@@ -51,6 +51,11 @@ struct jst_snapshot {
  *  used any more; reported). */
 int jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf,
                         struct jst_fronts **take_fronts, struct jst_report *r);
+
+/** Before a reactor gets it: what is known of its targets is found in `states`, which outlives it.
+ *  JOIST_E_NOMEM. */
+int jst_snapshot_track(struct jst_snapshot *s, const struct joist_conf *conf,
+                       struct jst_states *states);
 struct jst_snapshot *jst_snapshot_ref(struct jst_snapshot *s);
 void jst_snapshot_unref(struct jst_snapshot **take);
 

@@ -72,6 +72,7 @@ request_abort(struct jst_sink *s, int why)
     struct exchange *x = of_request(s);
 
     x->request_ended = true;
+    jst_upstream_leave(&x->call);
     jst_sink_abort(&x->call.request, why);
 }
 
@@ -92,7 +93,10 @@ origin_resume(struct jst_source *s, size_t credit)
 static void
 origin_cancel(struct jst_source *s, int why)
 {
-    jst_source_cancel(&JST_CONTAINER(s, struct exchange, origin)->call.response, why);
+    struct exchange *x = JST_CONTAINER(s, struct exchange, origin);
+
+    jst_upstream_leave(&x->call);
+    jst_source_cancel(&x->call.response, why);
 }
 
 static const struct jst_source_ops origin_ops = {origin_resume, origin_cancel};
@@ -177,12 +181,17 @@ static void
 respond_failure(struct exchange *x, int why, struct jst_slice reason)
 {
     char text[REASON_BYTES + 320];
-    struct jst_field v[1];
-    struct jst_fields extra = {v, 0, 1};
+    char seconds[16];
+    struct jst_field v[2];
+    struct jst_fields extra = {v, 0, JST_COUNT(v)};
     size_t n;
 
+    if (x->call.retry_after_s > 0) { /* RFC 9110 10.2.3 */
+        n = jst_fmt(seconds, sizeof(seconds), "%u", x->call.retry_after_s);
+        (void)jst_fields_add(&extra, JST_S("Retry-After"), jst_slice(seconds, n));
+    }
     if (!x->proxy->env.debug) {
-        jst_stream_respond_error(x->s, status_of(why), NULL);
+        jst_stream_respond_error(x->s, status_of(why), &extra);
         return;
     }
     n = jst_fmt(text, sizeof(text), "target=%.*s phase=%s reason=%.*s",
@@ -314,6 +323,7 @@ fill_call(struct exchange *x, struct jst_slice raw_path)
     x->call.path_base = is_asterisk ? JST_SLICE_NONE : p->path_base;
     x->call.path = raw_path;
     x->call.query = req->query;
+    x->call.client_ip = x->s->client_ip;
     x->call.upgrade = jst_forward_upgrade(req);
 }
 

@@ -15,6 +15,17 @@
 
 struct jst_client;
 
+/* How a call is counted; private to upstream/ (account.c). */
+struct jst_account {
+    struct jst_sink sink; /* stands before `to`, which was the call's on_response */
+    struct jst_sink *to;
+    uint64_t start_ns;
+    uint32_t ticket; /* of the breaker's probe; 0: an ordinary call */
+    bool open;       /* it counts as in flight */
+    bool answered;   /* the head came */
+    bool judged;
+};
+
 /** One request to an origin. */
 struct jst_call {
     /* set by the caller before the start; borrowed for the call's life (a retry prints them again)
@@ -29,6 +40,7 @@ struct jst_call {
     struct jst_slice path;      /* request target: path (already encoded) */
     struct jst_slice path_base; /* put before `path` */
     struct jst_slice query;     /* p NULL: none */
+    struct jst_slice client_ip; /* who asks, in text: pools that hash look at it */
     bool upgrade;               /* ask to switch to req->upgrade_to */
     /* set by the client at start() */
     struct jst_sink request; /* data, end, abort of the request's body (abort cancels all). A call
@@ -50,8 +62,11 @@ struct jst_call {
                                    `arena` is */
     struct jst_arena *arena;    /* set by the caller: the stream's */
     bool h2;                    /* it went out over HTTP/2 (set by upstream/) */
+    uint32_t retry_after_s;     /* JOIST_E_UNAVAILABLE: when it may be better (set by upstream/); 0:
+                                   not known */
     /* private to upstream/ */
     struct jst_upool *upool;
+    struct jst_account account;
     struct jst_task task;
     struct jst_list wait_link;        /* waits for a connection */
     struct jst_chain held;            /* request body that came while it waited; owned */

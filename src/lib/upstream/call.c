@@ -271,6 +271,8 @@ init_call(struct jst_upool *p, struct jst_call *call)
     call->held = (struct jst_chain){0};
     call->held_trailers = NULL;
     call->detail = NULL;
+    call->account.open = false;
+    call->retry_after_s = 0;
     call->tls_error = JST_SLICE_NONE;
     jst_list_init(&call->wait_link);
 }
@@ -278,16 +280,23 @@ init_call(struct jst_upool *p, struct jst_call *call)
 void
 jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target)
 {
-    int i = jst_upool_pick(p);
+    jst_breaker_ticket ticket;
+    int i = jst_upool_pick(p, call, &ticket);
     struct jst_live *live;
 
     init_call(p, call);
     *target = p->pool->v[i >= 0 ? i : 0].name; /* one of those that were in vain, for the log */
-    if (i < 0 || p->u->closing) {
+    if (i < 0) {
+        call->retry_after_s = jst_upool_retry_after_s(p);
         jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
         return;
     }
     call->target = (uint32_t)i;
+    jst_account_begin(call, ticket);
+    if (p->u->closing) {
+        jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
+        return;
+    }
     if (call->host.n == 0) { /* an HTTP/1.0 client that named no host */
         call->host = p->pool->v[i].host.n > 0 ? *target : JST_S("localhost");
     }

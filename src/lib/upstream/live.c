@@ -198,6 +198,16 @@ jst_upstreams_destroy(struct jst_upstreams **take)
     unref(u);
 }
 
+/* Plain pools read their targets alone. */
+static bool
+needs_view(const struct jst_pool *pool)
+{
+    bool plain = pool->strategy == JOIST_STRATEGY_SINGLE ||
+                 (pool->strategy == JOIST_STRATEGY_ROUND_ROBIN && pool->even);
+
+    return pool->tracking != NULL || !plain;
+}
+
 int
 jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, const struct jst_pool *pool,
                   uint64_t keepalive_ms)
@@ -210,6 +220,10 @@ jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, const struct 
     p->u = u;
     p->pool = pool;
     u->refs++;
+    if (needs_view(pool) && (p->view = jst_view_create(pool->n)) == NULL) {
+        jst_upool_release(&p);
+        return JOIST_E_NOMEM;
+    }
     for (uint32_t i = 0; i < pool->n; i++) {
         struct jst_live *live = acquire_live(u, &pool->v[i]);
 
@@ -223,6 +237,9 @@ jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, const struct 
     }
     if (pool->n > 0) { /* reactors shall not all begin with the same one */
         p->next = (uint32_t)(jst_rand_next(&u->local->rand) % pool->n);
+        if (p->view != NULL) {
+            p->view->next = p->next;
+        }
     }
     *out = p;
     return JOIST_OK;
@@ -240,6 +257,7 @@ jst_upool_release(struct jst_upool **take)
     for (uint32_t i = 0; i < p->pool->n && p->v[i].live != NULL; i++) {
         release_live(p->v[i].live);
     }
+    jst_view_destroy(&p->view);
     unref(p->u);
     free(p);
 }

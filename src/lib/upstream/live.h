@@ -14,6 +14,8 @@
  * Threads: the reactor's.
  */
 #include "upstream/pool.h"
+#include "upstream/track.h"
+#include "upstream/view.h"
 
 #define JST_LIVE_MAGIC 0x6c697665u /* "live" */
 
@@ -73,13 +75,13 @@ struct jst_upstreams {
 
 struct jst_upool_target {
     struct jst_live *live; /* counted */
-    int64_t current;       /* smooth weighted round robin */
 };
 
 struct jst_upool {
     struct jst_upstreams *u;     /* counted */
     const struct jst_pool *pool; /* borrowed from the snapshot */
-    uint32_t next;               /* plain round robin */
+    struct jst_view *view;       /* owned; NULL: pick.c does without */
+    uint32_t next;               /* round robin without a view */
     struct jst_upool_target v[];
 };
 
@@ -95,8 +97,22 @@ jst_call_live(const struct jst_call *call)
     return call->upool->v[call->target].live;
 }
 
-/** Number of the target for the next call, or -1 if none has an address. */
-int jst_upool_pick(struct jst_upool *p);
+/* ---- pick.c ---- */
+
+/** Number of the target for this call, or -1 if there is none to use. `*ticket` is for the call's
+ *  account, which must be begun then. */
+int jst_upool_pick(struct jst_upool *p, const struct jst_call *call, jst_breaker_ticket *ticket);
+
+/** After -1: how long until there may be one; 0: not known. */
+uint32_t jst_upool_retry_after_s(const struct jst_upool *p);
+
+/** Put list[at] where its turn belongs in the heap below it. (view.c) */
+void jst_view_sift(struct jst_view *view, uint32_t at);
+
+/* ---- account.c ---- */
+
+/** The call has its target: count it, if the pool counts. */
+void jst_account_begin(struct jst_call *call, jst_breaker_ticket ticket);
 
 /* ---- clients.c ---- */
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "upstream/pool.h"
+#include "upstream/track.h"
 
 #include <stdlib.h>
 
@@ -108,6 +109,7 @@ jst_pool_destroy(struct jst_pool **take)
     if (p == NULL) {
         return;
     }
+    jst_tracking_destroy(&p->tracking);
     for (uint32_t i = 0; i < p->n; i++) {
         jst_target_fini(&p->v[i]);
     }

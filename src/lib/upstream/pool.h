@@ -28,7 +28,10 @@ struct jst_target {
     bool h2c; /* HTTP/2 by prior knowledge */
 };
 
+struct jst_tracking; /* track.h */
+
 struct jst_pool {
+    struct jst_tracking *tracking; /* owned; NULL: nothing is counted */
     enum joist_strategy strategy;
     uint32_t idle_max;
     bool even; /* all weights are the same */

@@ -19,6 +19,7 @@
 #include <joist/conf.h>
 
 struct jst_pool;       /* immutable */
+struct jst_states;     /* state.h */
 struct jst_tls_report; /* wire/tls.h */
 struct jst_upstreams;  /* a reactor's live side */
 struct jst_upool;      /* a reactor's live side of one pool, valid until it is released */
@@ -36,6 +37,12 @@ int jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
  */
 int jst_pool_check(const struct joist_pool_conf *conf, struct jst_tls_report *report);
 void jst_pool_destroy(struct jst_pool **take);
+
+/** Once, before the pool is used: if its strategy, outlier, breaker or slow start want to know more
+ *  of its targets, they share it through `states`, which must outlive the pool. `now_ms`: of the
+ *  monotonic clock. JOIST_E_NOMEM. */
+int jst_pool_track(struct jst_pool *p, const struct joist_pool_conf *conf,
+                   struct jst_states *states, uint64_t now_ms);
 
 /** Try to resolve targets that have no address yet (blocking; any thread but the reactors').
  *  `on_resolved` (may be NULL) is told which have one now. Returns how many still have none. */
@@ -78,3 +85,7 @@ void jst_upstreams_close_idle(struct jst_upstreams *u);
  * `*target` names the one chosen (lives as long as the pool); an empty call->host becomes its name.
  */
 void jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target);
+
+/** The caller has cancelled the response, or aborted the request: it is told nothing more, so it
+ *  must say itself that the call is over. Any number of times. */
+void jst_upstream_leave(struct jst_call *call);

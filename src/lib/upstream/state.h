@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * What all reactors know of a target together: requests under way, failures in a row, whether it
+ * was put aside, its breaker, how fast it answers.
+ *
+ * Job:     find a target's state by its identity (jst_target.key): pools of any configuration that
+ *          name the same target share it, so what was learnt outlives a change of configuration.
+ * Not:     connections (live.h: each reactor's own). What follows from all this: view.c, pick.c.
+ * Owner:   the registry belongs to the engine and outlives every pool; states are counted by pools.
+ * Threads: the registry's lock is taken when pools are made and freed, never for a request. What
+ *          requests touch is atomic. Times are the loops' monotonic milliseconds: one clock.
+ */
+#include "upstream/breaker.h"
+
+#define JST_CACHE_LINE 64
+
+struct jst_tstate {
+    /* under the registry's lock */
+    struct jst_tstate *next; /* in its bucket */
+    char *key;               /* owned */
+    uint64_t hash;
+    uint32_t refs; /* targets of pools */
+    /* atomic, written by each request */
+    _Alignas(JST_CACHE_LINE) uint32_t inflight;
+    uint32_t failures; /* in a row */
+    uint64_t latency;  /* see jst_tstate_latency_us() */
+    /* atomic, written seldom: when it is put aside, comes back, or a check says so */
+    _Alignas(JST_CACHE_LINE) uint64_t ejected_until_ms; /* 0: it is not */
+    uint64_t ejected_ms;                                /* for how long the last time */
+    uint64_t since_ms;  /* there, or back, since then (slow start); 0: from the beginning */
+    uint32_t ejections; /* one after the other, without having been well for long */
+    uint32_t down;      /* 1: a health check found it so */
+    struct jst_breaker breaker;
+};
+
+struct jst_states;
+
+/** JOIST_E_NOMEM. */
+int jst_states_create(struct jst_states **out);
+
+/** No pool has a state of it any more. */
+void jst_states_destroy(struct jst_states **take);
+
+/** Find or make the state of that identity, and count. `now_ms`: of one that is new, since when it
+ *  is there. NULL: no memory. */
+struct jst_tstate *jst_states_acquire(struct jst_states *s, const char *key, uint64_t now_ms);
+void jst_states_release(struct jst_states *s, struct jst_tstate **take);
+
+/** Something that picks depend on has changed: every reactor looks again at its next pick. */
+void jst_states_changed(struct jst_states *s);
+
+/** Differs after each such change. */
+uint64_t jst_states_epoch(const struct jst_states *s);
+
+/* ---- time to first byte ---- */
+
+/** A moving average, which halves with each JST_LATENCY_HALF_MS that nothing was added: who was
+ *  slow once is tried again. 0: not known. */
+uint32_t jst_tstate_latency_us(const struct jst_tstate *t, uint64_t now_ms);
+void jst_tstate_add_latency(struct jst_tstate *t, uint64_t us, uint64_t now_ms);
+
+static inline uint32_t
+jst_tstate_inflight(const struct jst_tstate *t)
+{
+    return __atomic_load_n(&t->inflight, __ATOMIC_RELAXED);
+}
+
+/** Put aside, or found down? */
+static inline bool
+jst_tstate_is_out(const struct jst_tstate *t, uint64_t now_ms)
+{
+    return __atomic_load_n(&t->ejected_until_ms, __ATOMIC_ACQUIRE) > now_ms ||
+           __atomic_load_n(&t->down, __ATOMIC_RELAXED) != 0;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "upstream/track.h"
+
+#include "upstream/pool.h"
+
+#include <stdlib.h>
+
+static bool
+needs_tracking(const struct joist_pool_conf *conf)
+{
+    return conf->strategy == JOIST_STRATEGY_LEAST_CONN ||
+           conf->strategy == JOIST_STRATEGY_LEAST_LATENCY ||
+           conf->strategy == JOIST_STRATEGY_HASH || conf->outlier != NULL ||
+           conf->breaker != NULL || conf->slow_start_ms > 0;
+}
+
+static struct jst_hash_ring *
+make_ring(const struct jst_pool *p)
+{
+    const char **keys = malloc(p->n * sizeof(*keys) + 1);
+    uint16_t *weights = malloc(p->n * sizeof(*weights) + 1);
+    struct jst_hash_ring *ring = NULL;
+
+    if (keys != NULL && weights != NULL) {
+        for (uint32_t i = 0; i < p->n; i++) {
+            keys[i] = p->v[i].key;
+            weights[i] = p->v[i].weight;
+        }
+        ring = jst_hash_ring_create(keys, weights, p->n);
+    }
+    free(keys);
+    free(weights);
+    return ring;
+}
+
+static int
+copy_text(char **out, const char *text)
+{
+    *out = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *out != NULL ? JOIST_OK : JOIST_E_NOMEM;
+}
+
+static int
+fill(struct jst_tracking *t, const struct jst_pool *p, const struct joist_pool_conf *conf,
+     uint64_t now_ms)
+{
+    if (copy_text(&t->name, conf->name) < 0 || copy_text(&t->hash_name, conf->hash_name) < 0) {
+        return JOIST_E_NOMEM;
+    }
+    if (conf->outlier != NULL) {
+        t->outlier = *conf->outlier;
+    }
+    if (conf->breaker != NULL) {
+        t->breaker = *conf->breaker;
+    }
+    t->hash_by = conf->hash_by;
+    t->slow_start_ms = conf->slow_start_ms;
+    t->panic_percent = conf->panic_percent;
+    for (; t->n < p->n; t->n++) {
+        t->v[t->n] = jst_states_acquire(t->states, p->v[t->n].key, now_ms);
+        if (t->v[t->n] == NULL) {
+            return JOIST_E_NOMEM;
+        }
+    }
+    if (conf->strategy == JOIST_STRATEGY_HASH && p->n > 0) {
+        t->ring = make_ring(p);
+        return t->ring != NULL ? JOIST_OK : JOIST_E_NOMEM;
+    }
+    return JOIST_OK;
+}
+
+int
+jst_pool_track(struct jst_pool *p, const struct joist_pool_conf *conf, struct jst_states *states,
+               uint64_t now_ms)
+{
+    int rc;
+
+    if (!needs_tracking(conf)) {
+        return JOIST_OK;
+    }
+    p->tracking = calloc(1, sizeof(*p->tracking) + p->n * sizeof(p->tracking->v[0]));
+    if (p->tracking == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    p->tracking->states = states;
+    rc = fill(p->tracking, p, conf, now_ms);
+    if (rc < 0) {
+        jst_tracking_destroy(&p->tracking);
+    }
+    return rc;
+}
+
+void
+jst_tracking_destroy(struct jst_tracking **take)
+{
+    struct jst_tracking *t = *take;
+
+    *take = NULL;
+    if (t == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < t->n; i++) {
+        jst_states_release(t->states, &t->v[i]);
+    }
+    jst_hash_ring_destroy(&t->ring);
+    free(t->name);
+    free(t->hash_name);
+    free(t);
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/*
+ * What a pool adds when it wants to know more of its targets than their addresses: their shared
+ * state, and what is made of it. Inside upstream/ only.
+ *
+ * Owner:   an immutable pool, until it is freed. NULL in pools that need none of it: they cost
+ *          nothing.
+ * Threads: constant, but for the states and two flags, which are atomic.
+ */
+#include "upstream/hash_ring.h"
+#include "upstream/state.h"
+
+struct jst_tracking {
+    struct jst_states *states;  /* borrowed: the engine's */
+    char *name;                 /* owned; the pool's, for logs */
+    char *hash_name;            /* owned; of the header or cookie; or NULL */
+    struct jst_hash_ring *ring; /* owned; JOIST_STRATEGY_HASH */
+    enum joist_hash_by hash_by;
+    struct joist_outlier_conf outlier; /* failures 0: off */
+    struct joist_breaker_conf breaker; /* error_percent 0: off */
+    uint64_t slow_start_ms;
+    uint32_t panic_percent;
+    uint32_t n;
+    bool panicking;         /* atomic: it was said */
+    bool judging;           /* atomic: a reactor is about to put one aside */
+    struct jst_tstate *v[]; /* counted; as many as the pool has targets */
+};
+
+struct jst_pool;
+
+void jst_tracking_destroy(struct jst_tracking **take);
