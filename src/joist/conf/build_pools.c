@@ -31,6 +31,20 @@ add_pool(struct jst_build *b, const char *name, const struct joist_target_conf *
     return pool;
 }
 
+/* What its check has let through: "client", "path", "header:NAME", "cookie:NAME". */
+static void
+set_hash(struct joist_pool_conf *pool, const char *key)
+{
+    const char *colon = key != NULL ? strchr(key, ':') : NULL;
+
+    if (colon != NULL) {
+        pool->hash_by = key[0] == 'h' ? JOIST_HASH_HEADER : JOIST_HASH_COOKIE;
+        pool->hash_name = colon + 1;
+    } else if (key != NULL && key[0] == 'p') {
+        pool->hash_by = JOIST_HASH_PATH;
+    }
+}
+
 void
 jst_build_written_pool(struct jst_build *b, const char *name, const struct jst_part_pool *part)
 {
@@ -53,6 +67,11 @@ jst_build_written_pool(struct jst_build *b, const char *name, const struct jst_p
     pool = add_pool(b, name, targets, part->targets_n, &part->part.node->at);
     pool->strategy = (enum joist_strategy)part->strategy;
     pool->idle_max = part->idle_max;
+    set_hash(pool, part->hash_key);
+    pool->slow_start_ms = part->slow_start_ms;
+    pool->panic_percent = part->panic;
+    pool->outlier = part->outlier != NULL ? &part->outlier->v : NULL;
+    pool->breaker = part->breaker != NULL ? &part->breaker->v : NULL;
 }
 
 const char *

@@ -136,6 +136,24 @@ jst_check_pool_name(struct jst_slice s, const char **why)
     return !has_control(s) || refuse(why, "has a control character");
 }
 
+bool
+jst_check_hash_key(struct jst_slice s, const char **why)
+{
+    struct jst_slice name = s;
+    struct jst_slice kind = jst_slice_cut(&name, ':');
+
+    if (name.p == NULL &&
+        (jst_slice_eq(kind, JST_S("client")) || jst_slice_eq(kind, JST_S("path")))) {
+        return true;
+    }
+    if (jst_slice_eq(kind, JST_S("header")) || jst_slice_eq(kind, JST_S("cookie"))) {
+        return (name.p != NULL && is_token(name)) ||
+               refuse(why, "lacks the name: write \"header:NAME\" or \"cookie:NAME\"");
+    }
+    return refuse(why, "is not what requests are hashed by: write \"client\", \"path\", "
+                       "\"header:NAME\" or \"cookie:NAME\"");
+}
+
 /* Starts a `$word` that stands for nothing? Other servers have more of them. */
 static bool
 is_unknown_variable(struct jst_slice s)

@@ -82,7 +82,8 @@ fill_scalar(struct jst_fill *f, const struct jst_key *key, void *object,
     bool number =
         key->type == JST_KEY_UINT || key->type == JST_KEY_SIZE || key->type == JST_KEY_DURATION;
     bool word = key->type == JST_KEY_WORD || key->type == JST_KEY_SIZE ||
-                key->type == JST_KEY_DURATION || (key->type == JST_KEY_UINT && key->words != NULL);
+                key->type == JST_KEY_PERCENT || key->type == JST_KEY_DURATION ||
+                (key->type == JST_KEY_UINT && key->words != NULL);
 
     if (node->kind == JST_NODE_BOOL && key->type == JST_KEY_BOOL) {
         jst_value_set_bool(object, key, node->v.boolean);

@@ -55,6 +55,8 @@ expected(struct jst_fill *f, const struct jst_key *key)
                                   : "a duration such as \"250ms\", \"30s\", \"5m\" or \"1h\"";
     case JST_KEY_SIZE:
         return "a size such as \"16KiB\", \"1MiB\" or \"10MB\"";
+    case JST_KEY_PERCENT:
+        return "a share such as \"50%\"";
     case JST_KEY_TEXT:
         return "a string";
     case JST_KEY_WORD:
@@ -101,12 +103,22 @@ report_range(struct jst_fill *f, const struct jst_key *key, const struct jst_nod
 {
     unsigned long long min = key->min, max = key->max;
 
-    if (key->type == JST_KEY_DURATION && min > 0) {
+    if (key->type == JST_KEY_DURATION && max > 0) {
+        char least[40], most[40];
+
+        (void)jst_duration_print(least, sizeof(least), min);
+        (void)jst_duration_print(most, sizeof(most), max);
+        jst_diags_error(f->report, &node->at, NULL, "'%s' must be \"%s\" to \"%s\"", key->name,
+                        least, most);
+    } else if (key->type == JST_KEY_DURATION && min > 0) {
         char text[40];
 
         (void)jst_duration_print(text, sizeof(text), min);
         jst_diags_error(f->report, &node->at, NULL, "'%s' must be at least \"%s\"", key->name,
                         text);
+    } else if (key->type == JST_KEY_PERCENT) {
+        jst_diags_error(f->report, &node->at, NULL, "'%s' must be \"%llu%%\" to \"%llu%%\"",
+                        key->name, min, max);
     } else if (max == 0 && min == 0) {
         jst_diags_error(f->report, &node->at, NULL, "'%s' is out of range", key->name);
     } else if (max == 0) {

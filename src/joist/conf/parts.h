@@ -91,12 +91,27 @@ struct jst_part_target {
     uint32_t weight;
 };
 
+struct jst_part_outlier {
+    struct jst_part part;
+    struct joist_outlier_conf v;
+};
+
+struct jst_part_breaker {
+    struct jst_part part;
+    struct joist_breaker_conf v;
+};
+
 /* [upstreams.NAME]; and a route's `upstream`, where `name` refers to one of those. */
 struct jst_part_pool {
     struct jst_part part;
     struct joist_target_tls_conf tls; /* what its targets start from */
     const char *name;
-    unsigned strategy; /* enum joist_strategy */
+    unsigned strategy;    /* enum joist_strategy */
+    const char *hash_key; /* checked */
+    uint64_t slow_start_ms;
+    uint32_t panic;
+    struct jst_part_outlier *outlier; /* NULL: off */
+    struct jst_part_breaker *breaker;
     uint32_t idle_max;
     struct jst_part_target *targets;
     size_t targets_n;

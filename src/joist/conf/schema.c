@@ -273,21 +273,71 @@ static const struct jst_key target_keys[] = {
         .example = "2", .doc = "Its share of the requests, compared with the other targets"),
 };
 
+static const struct jst_key outlier_keys[] = {
+    KEY_AS("consecutive_5xx", jst_part_outlier, v.failures, JST_KEY_UINT, .fallback = "5", .min = 1,
+           .max = 1000000, .example = "5",
+           .doc = "So many failures one after the other: a status of 5xx, no connection, a reset, "
+                  "no answer in time, a malformed one"),
+    KEY_AS("eject", jst_part_outlier, v.eject_ms, JST_KEY_DURATION, .fallback = "30s", .min = 1,
+           .max = 86400000,
+           .doc = "For how long; each time longer, up to ten times, until it was well for as long "
+                  "as it was away"),
+    KEY_AS("max_ejected", jst_part_outlier, v.max_ejected_percent, JST_KEY_PERCENT,
+           .fallback = "50%", .min = 1, .max = 100, .example = "\"50%\"",
+           .doc = "At most so many of the targets at once, rounded down: of two one, of one none"),
+};
+
+static const struct jst_key breaker_keys[] = {
+    KEY_AS("error_rate", jst_part_breaker, v.error_percent, JST_KEY_PERCENT, .fallback = "50%",
+           .min = 1, .max = 100, .example = "\"50%\"",
+           .doc = "Share of failures that opens it (see outlier for what a failure is)"),
+    KEY_AS("min_requests", jst_part_breaker, v.min_requests, JST_KEY_UINT, .fallback = "10",
+           .min = 1, .max = 1000000, .example = "10",
+           .doc = "Requests in the window before the share counts"),
+    KEY_AS("window", jst_part_breaker, v.window_ms, JST_KEY_DURATION, .fallback = "10s", .min = 100,
+           .max = 3600000, .doc = "How far back it looks"),
+    KEY_AS("open", jst_part_breaker, v.open_ms, JST_KEY_DURATION, .fallback = "30s", .min = 1,
+           .max = 86400000,
+           .doc = "How long nothing is sent, up to 30% longer by chance; then one request is "
+                  "tried, and if it goes well, all are sent again"),
+};
+
 /* The name comes first: [upstreams.NAME] hides it, a route's `upstream` refers by it. */
 #define POOL_KEYS(targets_flags)                                                                   \
     KEY(jst_part_pool, targets, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_TARGET],                \
         .flags = (targets_flags), .example = "[\"http://127.0.0.1:3000\"]",                        \
         .doc = "The origins: URLs, or tables with a URL and what goes with it"),                   \
         KEY(jst_part_pool, strategy, JST_KEY_WORD, .fallback = "round_robin",                      \
-            WORDS("single", "round_robin"),                                                        \
-            WORDS_LATER({"least_conn", "balancing"}, {"least_latency", "balancing"},               \
-                        {"hash", "balancing"}, {"random", "balancing"}),                           \
-            .doc = "Which target takes a request: \"single\": always the first; "                  \
-                   "\"round_robin\": in turn, by weight"),                                         \
+            WORDS("single", "round_robin", "least_conn", "least_latency", "hash", "random"),       \
+            .doc =                                                                                 \
+                "Which target takes a request: \"single\": always the first; "                     \
+                "\"round_robin\": in turn, by weight; \"least_conn\": the one with the fewest "    \
+                "requests under way for its weight (among more than 16 targets: of five by "       \
+                "chance); \"least_latency\": of two by chance the one that answers sooner, "       \
+                "times its requests under way; \"hash\": the same `hash_key`, the same target, "   \
+                "as long as that has no more than 1.25 times its share; \"random\": by chance "    \
+                "and weight"),                                                                     \
+        KEY(jst_part_pool, hash_key, JST_KEY_TEXT, .fallback = "client",                           \
+            .check = jst_check_hash_key, .example = "\"cookie:session\"",                          \
+            .doc = "Of strategy \"hash\": \"client\" (its address), \"path\", \"header:NAME\" or " \
+                   "\"cookie:NAME\"; where a header or cookie is not there, the client counts"),   \
+        KEY_AS("slow_start", jst_part_pool, slow_start_ms, JST_KEY_DURATION, .fallback = "0",      \
+               .max = 3600000,                                                                     \
+               .doc = "How long the weight of a new or recovered target grows from a sixteenth "   \
+                      "to all of it; not for \"single\""),                                         \
+        KEY(jst_part_pool, panic, JST_KEY_PERCENT, .fallback = "50%", .max = 100,                  \
+            .example = "\"50%\"",                                                                  \
+            .doc = "When fewer of the targets than this are in order, the fault is hardly "        \
+                   "theirs: all are used (but for open breakers); \"0%\": never"),                 \
+        KEY(jst_part_pool, outlier, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_OUTLIER],            \
+            .example = "{ consecutive_5xx = 5, eject = \"30s\" }",                                 \
+            .doc = "Put a target aside for a while that fails again and again"),                   \
+        KEY(jst_part_pool, breaker, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_BREAKER],            \
+            .example = "{ error_rate = \"50%\", open = \"30s\" }",                                 \
+            .doc = "Send nothing for a while to a target that fails too often"),                   \
         KEY(jst_part_pool, idle_max, JST_KEY_UINT, .fallback = "128", .max = 65535,                \
             .example = "128", .doc = "Unused connections kept for each target and thread"),        \
         LATER("health", "health checks"), LATER("retry", "retries"),                               \
-        LATER("breaker", "circuit breaking"), LATER("outlier", "outlier detection"),               \
         LATER("max_inflight", "limits of a pool"), LATER("queue", "limits of a pool"),             \
         LATER("sticky", "session affinity")
 
@@ -304,15 +354,13 @@ static const struct jst_key route_pool_keys[] = {
 };
 
 static const struct jst_rule route_pool_rules[] = {
-    NOT_BOTH("name", "targets"),
-    NOT_BOTH("name", "strategy"),
-    NOT_BOTH("name", "idle_max"),
-    NOT_BOTH("name", "sni"),
-    NOT_BOTH("name", "verify_name"),
-    NOT_BOTH("name", "ca"),
-    NOT_BOTH("name", "cert"),
-    NOT_BOTH("name", "http1_only"),
-    {JST_RULE_ONE_OF, "name", "targets", NULL},
+    NOT_BOTH("name", "targets"),    NOT_BOTH("name", "strategy"),
+    NOT_BOTH("name", "hash_key"),   NOT_BOTH("name", "slow_start"),
+    NOT_BOTH("name", "panic"),      NOT_BOTH("name", "outlier"),
+    NOT_BOTH("name", "breaker"),    NOT_BOTH("name", "idle_max"),
+    NOT_BOTH("name", "sni"),        NOT_BOTH("name", "verify_name"),
+    NOT_BOTH("name", "ca"),         NOT_BOTH("name", "cert"),
+    NOT_BOTH("name", "http1_only"), {JST_RULE_ONE_OF, "name", "targets", NULL},
 };
 
 static const struct jst_key respond_keys[] = {
@@ -584,6 +632,15 @@ static const struct jst_block blocks[JST_BLOCKS_N] = {
                           .title = "an entry of targets", LIST(target_keys), .short_key = "url",
                           .base = &blocks[JST_BLOCK_ORIGIN_TLS],
                           .doc = "A URL alone, or a table with these keys"},
+    [JST_BLOCK_OUTLIER] = {BLOCK(OUTLIER, jst_part_outlier), .name = "outlier",
+                           .title = "[upstreams.NAME.outlier]", LIST(outlier_keys),
+                           .doc = "`outlier = {}` with what stands here, or with other values"},
+    [JST_BLOCK_BREAKER] = {BLOCK(BREAKER, jst_part_breaker), .name = "breaker",
+                           .title = "[upstreams.NAME.breaker]", LIST(breaker_keys),
+                           .doc = "A circuit breaker for each target, the same one for all "
+                                  "threads. `breaker = {}` with what stands here, or with other "
+                                  "values. When all targets of a pool are cut off, requests get "
+                                  "503 with Retry-After"},
     [JST_BLOCK_ORIGIN_TLS] = {.id = JST_BLOCK_ORIGIN_TLS,
                               .name = "origin-tls",
                               .title = "TLS to origins",

@@ -17,6 +17,7 @@ enum jst_key_type {
     JST_KEY_UINT,     /* `words[0]`, if any, is a word that means 0 */
     JST_KEY_DURATION, /* kept in ms */
     JST_KEY_SIZE,     /* kept in bytes */
+    JST_KEY_PERCENT,  /* "50%" */
     JST_KEY_TEXT,
     JST_KEY_WORD,   /* one of `words`; kept as its number */
     JST_KEY_TEXTS,  /* struct jst_texts */
@@ -60,7 +61,7 @@ struct jst_key {
     size_t offset;            /* in the block's struct */
     size_t width;             /* of a scalar there */
     const char *fallback;     /* the default as text; NULL: none */
-    uint64_t min;             /* UINT, SIZE, DURATION */
+    uint64_t min;             /* UINT, SIZE, PERCENT, DURATION */
     uint64_t max;             /* 0: no limit */
     const char *truth;        /* UINT, DURATION: what `true` stands for; false is 0 */
     const char *const *words; /* ends in NULL; of TEXTS: there are no others */
@@ -106,6 +107,8 @@ enum jst_block_id {
     JST_BLOCK_ROUTE_POOL,
     JST_BLOCK_POOL,
     JST_BLOCK_TARGET,
+    JST_BLOCK_OUTLIER,
+    JST_BLOCK_BREAKER,
     JST_BLOCK_ORIGIN_TLS, /* only as `base` of others */
     JST_BLOCK_LIMITS,
     JST_BLOCK_TIMEOUTS,
@@ -166,4 +169,5 @@ size_t jst_block_get(const struct jst_block *b, const char *name);
 /* check.c: what single values must look like. */
 jst_check_f jst_check_bind, jst_check_cidr, jst_check_host, jst_check_path, jst_check_method,
     jst_check_field_name, jst_check_field_value, jst_check_target, jst_check_proxy,
-    jst_check_pool_name, jst_check_plain, jst_check_redirect, jst_check_error_page, jst_check_name;
+    jst_check_pool_name, jst_check_hash_key, jst_check_plain, jst_check_redirect,
+    jst_check_error_page, jst_check_name;

@@ -89,6 +89,9 @@ print_scalar(struct print *p, const struct jst_key *key)
                     "\"^[0-9]+(|B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$\"}",
                     p->out);
         break;
+    case JST_KEY_PERCENT:
+        (void)fputs("{\"type\": \"string\", \"pattern\": \"^(100|[0-9]{1,2})%$\"}", p->out);
+        break;
     case JST_KEY_WORD:
         print_words(p, key->words);
         break;

@@ -17,6 +17,8 @@ type_text(const struct jst_key *key)
         return key->truth != NULL ? "true, false or duration" : "duration";
     case JST_KEY_SIZE:
         return "size";
+    case JST_KEY_PERCENT:
+        return "share";
     case JST_KEY_TEXT:
         return "string";
     case JST_KEY_WORD:

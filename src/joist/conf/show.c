@@ -104,16 +104,17 @@ print_texts(struct show *s, const struct jst_texts *list)
     (void)fputc(']', s->out);
 }
 
+/* { key = value, ... } of plain keys. */
 static void
-print_target(struct show *s, const struct jst_block *block, const struct jst_part_target *target)
+print_inline_table(struct show *s, const struct jst_block *block, const void *object)
 {
     const char *before = "{ ";
 
     for (size_t i = 0; i < jst_block_keys_n(block); i++) {
         const struct jst_key *key = jst_block_key(block, i);
 
-        if (!jst_show_is_idle(block, target, key)) {
-            (void)jst_value_print(s->scratch, s->cap, target, key);
+        if (!jst_show_is_idle(block, object, key)) {
+            (void)jst_value_print(s->scratch, s->cap, object, key);
             (void)fprintf(s->out, "%s%s = %s", before, key->name, s->scratch);
             before = ", ";
         }
@@ -128,7 +129,7 @@ print_targets(struct show *s, const struct jst_block *block, const struct jst_pa
     (void)fputc('[', s->out);
     for (size_t i = 0; i < n; i++) {
         (void)fputs(i > 0 ? ", " : "", s->out);
-        print_target(s, block, &targets[i]);
+        print_inline_table(s, block, &targets[i]);
     }
     (void)fputc(']', s->out);
 }
@@ -224,8 +225,11 @@ jst_show_is_idle(const struct jst_block *block, const void *object, const struct
 static bool
 is_inline(const struct jst_key *key)
 {
-    return key->type < JST_KEY_TABLE ||
-           (key->type == JST_KEY_TABLES && key->block->id == JST_BLOCK_TARGET);
+    if (key->type == JST_KEY_TABLE || key->type == JST_KEY_TABLES) {
+        return key->block->id == JST_BLOCK_TARGET || key->block->id == JST_BLOCK_OUTLIER ||
+               key->block->id == JST_BLOCK_BREAKER;
+    }
+    return key->type < JST_KEY_TABLE;
 }
 
 static void
@@ -241,6 +245,9 @@ show_inline(struct show *s, const struct jst_key *key, const void *object)
         break;
     case JST_KEY_PAGES:
         print_pages(s, jst_value_at_const(object, key));
+        break;
+    case JST_KEY_TABLE:
+        print_inline_table(s, key->block, jst_show_pointer(object, key));
         break;
     case JST_KEY_TABLES:
         print_targets(s, key->block, jst_show_pointer(object, key), jst_show_count(object, key));

@@ -85,6 +85,7 @@ print_value(struct show *s, const struct jst_key *key, const void *object)
     case JST_KEY_UINT:
     case JST_KEY_DURATION:
     case JST_KEY_SIZE:
+    case JST_KEY_PERCENT:
     case JST_KEY_WORD:
         /* TOML and JSON write these the same. */
         (void)jst_value_print(s->scratch, s->cap, object, key);

@@ -110,6 +110,11 @@ jst_value_from_text(void *object, const struct jst_key *key, struct jst_slice te
                                                         : JST_VALUE_MALFORMED;
     case JST_KEY_SIZE:
         return jst_size_parse(&v, text) == JOIST_OK ? store(object, key, v) : JST_VALUE_MALFORMED;
+    case JST_KEY_PERCENT:
+        return text.n > 1 && text.p[text.n - 1] == '%' &&
+                       jst_slice_u64(&v, jst_slice(text.p, text.n - 1))
+                   ? store(object, key, v)
+                   : JST_VALUE_MALFORMED;
     case JST_KEY_WORD:
         return word_from_text(object, key, text);
     case JST_KEY_TEXT:
@@ -210,6 +215,8 @@ jst_value_print(char *out, size_t cap, const void *object, const struct jst_key 
     case JST_KEY_SIZE:
         (void)jst_size_print(unit, sizeof(unit), jst_value_get(object, key));
         return jst_fmt(out, cap, "\"%s\"", unit);
+    case JST_KEY_PERCENT:
+        return jst_fmt(out, cap, "\"%llu%%\"", (unsigned long long)jst_value_get(object, key));
     case JST_KEY_WORD:
         return jst_fmt(out, cap, "\"%s\"", key->words[jst_value_get(object, key)]);
     case JST_KEY_TEXT:

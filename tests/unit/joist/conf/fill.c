@@ -3,6 +3,7 @@
 #include "support.h"
 
 #define SITE "[[sites]]\nroot = \".\"\n"
+#define POOL "[upstreams.a]\ntargets = [\"http://a\"]\n"
 
 struct wrong {
     const char *toml;
@@ -29,8 +30,20 @@ static const struct wrong wrongs[] = {
     {"[upstreams.a]\ntargets = [\"http://a\"]\nhealth = {}\n" SITE, "'health' is not there yet"},
     {"[[sites]]\nproxy = \"fcgi://a\"\n", "FastCGI is not there yet"},
     {"[[sites]]\nproxy = \"h2://a\"\n", "h2c:// speaks it without TLS"},
-    {"[upstreams.a]\ntargets = [\"http://a\"]\nstrategy = \"hash\"\n" SITE,
-     "3:12: error: 'strategy' = 'hash' is not there yet (balancing)\n"},
+    /* balancing */
+    {POOL "strategy = \"fastest\"\n" SITE, "3:12: error: 'strategy' must be"},
+    {POOL "hash_key = \"cokie\"\n" SITE, "3:12: error: 'hash_key': 'cokie' is not what"},
+    {POOL "hash_key = \"header:\"\n" SITE, "lacks the name"},
+    {POOL "hash_key = \"header:a b\"\n" SITE, "lacks the name"},
+    {POOL "panic = \"101%\"\n" SITE, "3:9: error: 'panic' must be \"0%\" to \"100%\""},
+    {POOL "panic = 50\n" SITE, "'panic' must be a share such as \"50%\""},
+    {POOL "panic = \"half\"\n" SITE, "'panic' must be a share"},
+    {POOL "slow_start = \"2h\"\n" SITE, "'slow_start' must be \"0\" to \"1h\""},
+    {POOL "outlier = { consecutive_5xx = 0 }\n" SITE, "3:31: error: 'consecutive_5xx' must be 1"},
+    {POOL "outlier = { max_ejected = \"0%\" }\n" SITE, "'max_ejected' must be \"1%\""},
+    {POOL "breaker = { error_rate = \"0%\" }\n" SITE, "'error_rate' must be \"1%\""},
+    {POOL "breaker = { open = \"0\" }\n" SITE, "'open' must be \"1ms\" to"},
+    {POOL "breaker = { opne = \"1s\" }\n" SITE, "did you mean 'open'?"},
     /* types */
     {"[server]\nthreads = \"4\"\n" SITE, "'threads' must be a whole number or \"auto\", not '4'"},
     {"[server]\nthreads = 1.5\n" SITE, "not a fraction"},
