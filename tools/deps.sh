@@ -39,6 +39,7 @@ cmd:pkg-config pkg-config
 header:cmocka.h libcmocka-dev
 header:nghttp2/nghttp2.h libnghttp2-dev
 header:toml++/toml.h libtomlplusplus-dev
+header:ares.h libc-ares-dev
 '
 needs_test='
 python:pytest python3-pytest

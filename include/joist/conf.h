@@ -118,6 +118,15 @@ enum joist_tunnel_policy {
     JOIST_TUNNEL_CUT,  /* closed at once */
 };
 
+/** PROXY protocol (HAProxy's proxy-protocol.txt): a header that names the client, before anything
+ *  else on a connection. */
+enum joist_proxy_protocol {
+    JOIST_PROXY_PROTOCOL_OFF,
+    JOIST_PROXY_PROTOCOL_V1,  /* text */
+    JOIST_PROXY_PROTOCOL_V2,  /* binary */
+    JOIST_PROXY_PROTOCOL_ANY, /* listeners: either */
+};
+
 struct joist_listener_conf {
     const char *name; /* for logs; NULL: the bind text */
     const char *bind; /* ":8080" both families, "127.0.0.1:80", "[::1]:80", "unix:/run/x.sock" */
@@ -129,6 +138,11 @@ struct joist_listener_conf {
     bool h1;                          /* HTTP/1.1 is spoken here; neither this nor h2: it is too */
     bool h2;                          /* HTTP/2: with TLS by ALPN, plain by prior knowledge */
     uint16_t https_port; /* plain: every request gets a 301 to this port; 0: it is served */
+    enum joist_proxy_protocol proxy_protocol; /* connections must begin with its header */
+    /* CIDRs of who may and must send it; who connects from elsewhere is served as a plain client.
+     * None: everyone. Unix sockets always count as named here */
+    const char *const *proxy_protocol_from;
+    size_t proxy_protocol_from_n;
     struct joist_pos pos;
 };
 
@@ -137,6 +151,11 @@ struct joist_target_conf {
                         "h2c://host:port" (HTTP/2 by prior knowledge), "unix:/run/app.sock" */
     uint32_t weight; /* 1..65535 */
     const struct joist_target_tls_conf *tls; /* for https; NULL: all at its default */
+    /* OFF, V1 or V2: each connection begins by naming one client, so each request gets one of its
+     * own, and HTTP/1.1 alone is spoken */
+    enum joist_proxy_protocol proxy_protocol;
+    bool srv; /* the host is a service, "_http._tcp.example.com": its SRV records (RFC 2782) say hosts
+                 and ports, the URL's own port does not count */
     struct joist_pos pos;
 };
 
@@ -336,6 +355,15 @@ struct joist_log_conf {
     void *ctx;                 /* of both; must outlive the engine */
 };
 
+/** How names of origins are looked up. /etc/hosts goes first. */
+struct joist_dns_conf {
+    const char *const *servers; /* "127.0.0.1", "127.0.0.1:53", "[::1]:53"; none: the system's */
+    size_t servers_n;
+    uint64_t timeout_ms; /* of one question to one server; each gets two. 0: two seconds */
+    uint64_t min_ttl_ms; /* an answer counts so long at least, */
+    uint64_t max_ttl_ms; /* and at most, whatever it says itself */
+};
+
 struct joist_conf {
     unsigned threads;  /* reactors; 0: one per CPU the process may use */
     uint64_t drain_ms; /* for who calls joist_engine_drain(): the engine itself does not look */
@@ -349,6 +377,7 @@ struct joist_conf {
     struct joist_limits_conf limits;
     struct joist_timeouts_conf timeouts;
     struct joist_log_conf log;
+    struct joist_dns_conf dns;
     const struct joist_listener_conf *listeners;
     size_t listeners_n;
     const struct joist_cert_conf *certs; /* by name, for every listener with TLS */

@@ -315,7 +315,7 @@ rig_try_start(struct rig *g)
     jst_rand_init(&r->local.rand, (const uint8_t *)"a fixed seed for request ids....");
     if ((rc = jst_logger_create(&g->logger, &g->conf.log, 1)) < 0 ||
         (rc = jst_fronts_create(&fronts, &g->conf, NULL, &report)) < 0 ||
-        (rc = jst_snapshot_create(&g->snap, &g->conf, &fronts, &report)) < 0 ||
+        (rc = jst_snapshot_create(&g->snap, &g->conf, &fronts, NULL, &report)) < 0 ||
         (rc = jst_loop_create(&r->loop, &clock)) < 0) {
         return rc;
     }

@@ -181,7 +181,7 @@ make_pool(void)
     int rc;
 
     fill(&f);
-    rc = jst_pool_create(&p, &f.pools[1], NULL, NULL, NULL);
+    rc = jst_pool_create(&p, &f.pools[1], NULL, NULL);
     jst_pool_destroy(&p);
     return rc;
 }
@@ -198,7 +198,7 @@ make_upstreams(void)
     fill(&f);
     if ((rc = jst_loop_create(&local.loop, NULL)) == 0 &&
         (rc = jst_upstreams_create(&local.upstreams, &local, jst_h1_client_open)) == 0 &&
-        (rc = jst_pool_create(&p, &f.pools[1], NULL, NULL, NULL)) == 0) {
+        (rc = jst_pool_create(&p, &f.pools[1], NULL, NULL)) == 0) {
         rc = jst_upool_acquire(&up, local.upstreams, p, 1000);
     }
     if (up != NULL) {

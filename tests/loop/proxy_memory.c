@@ -40,7 +40,7 @@ test_making(void **state)
         int rc;
 
         fail_from(n);
-        rc = jst_pool_create(&pool, &conf, NULL, NULL, NULL);
+        rc = jst_pool_create(&pool, &conf, NULL, NULL);
         rc = rc < 0 ? rc : jst_upstreams_create(&u, &w.local, jst_h1_client_open);
         rc = rc < 0 ? rc : jst_upool_acquire(&upool, u, pool, 1);
         rc = rc < 0 ? rc : jst_proxy_create(&h, &proxy_conf, 0, &env);

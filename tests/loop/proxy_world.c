@@ -183,7 +183,7 @@ world_pool(struct world *w, const struct joist_pool_conf *conf)
 {
     jst_upool_release(&w->upool);
     jst_pool_destroy(&w->pool);
-    assert_int_equal(jst_pool_create(&w->pool, conf, NULL, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&w->pool, conf, NULL, NULL), 0);
     assert_int_equal(jst_upool_acquire(&w->upool, w->local.upstreams, w->pool,
                                        w->timeouts.upstream_keepalive_ms),
                      0);

@@ -258,6 +258,9 @@ set_server(struct jst_build *b)
     to->limits = file->limits->v;
     to->timeouts = file->timeouts->v;
     to->log.level = (enum joist_log_level)file->log->level;
+    to->dns = file->dns->v;
+    to->dns.servers = file->dns->servers.v;
+    to->dns.servers_n = file->dns->servers.n;
 }
 
 static bool

@@ -60,6 +60,7 @@ jst_build_written_pool(struct jst_build *b, const char *name, const struct jst_p
         targets[i] = (struct joist_target_conf){
             .url = t->url,
             .weight = t->weight,
+            .srv = t->srv,
             .tls = jst_part_is_https(t->url) ? &t->tls : NULL,
             .pos = jst_build_pos(b, &t->part.node->at),
         };

@@ -78,6 +78,20 @@ jst_check_cidr(struct jst_slice s, const char **why)
 }
 
 bool
+jst_check_dns_server(struct jst_slice s, const char **why)
+{
+    struct jst_addr a;
+
+    if (jst_addr_literal(&a, s, 53) == JOIST_OK) {
+        return true;
+    }
+    return (s.n > 0 && s.p[0] != ':' && jst_addr_parse(&a, s) == JOIST_OK &&
+            a.u.any.sa_family != AF_UNIX && jst_addr_port(&a) != 0) ||
+           refuse(why, "is no address of a server: write \"127.0.0.1\", \"127.0.0.1:53\" or "
+                       "\"[::1]:53\"");
+}
+
+bool
 jst_check_host(struct jst_slice s, const char **why)
 {
     if (s.n == 0) {

@@ -62,6 +62,12 @@ struct jst_part_log {
     struct jst_part_access *access;
 };
 
+struct jst_part_dns {
+    struct jst_part part;
+    struct jst_texts servers;
+    struct joist_dns_conf v; /* without the servers */
+};
+
 struct jst_part_listener {
     struct jst_part part;
     const char *name;
@@ -89,6 +95,7 @@ struct jst_part_target {
     struct joist_target_tls_conf tls;
     const char *url;
     uint32_t weight;
+    bool srv;
 };
 
 struct jst_part_outlier {
@@ -186,6 +193,7 @@ struct jst_part_file {
     struct jst_part_limits *limits;
     struct jst_part_timeouts *timeouts;
     struct jst_part_log *log;
+    struct jst_part_dns *dns;
     struct jst_part_listener *listeners;
     size_t listeners_n;
     struct jst_part_ech *ech;

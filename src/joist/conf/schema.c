@@ -271,6 +271,25 @@ static const struct jst_key target_keys[] = {
                "\"h2c://host:port\" (HTTP/2 without TLS) or \"unix:/run/app.sock\""),
     KEY(jst_part_target, weight, JST_KEY_UINT, .fallback = "1", .min = 1, .max = 65535,
         .example = "2", .doc = "Its share of the requests, compared with the other targets"),
+    KEY(jst_part_target, srv, JST_KEY_BOOL, .fallback = "false",
+        .doc = "The URL's host is a service, as in \"http://_http._tcp.example.com\": its SRV "
+               "records say which hosts and ports there are, with priority and weight"),
+};
+
+static const struct jst_key dns_keys[] = {
+    KEY(jst_part_dns, servers, JST_KEY_TEXTS, .check = jst_check_dns_server,
+        .example = "[\"127.0.0.1:53\"]",
+        .doc =
+            "Servers to ask, at most eight, \"ADDRESS\" or \"ADDRESS:PORT\"; none: the system's, "
+            "those of /etc/resolv.conf"),
+    KEY_AS("timeout", jst_part_dns, v.timeout_ms, JST_KEY_DURATION, .fallback = "2s", .min = 10,
+           .max = 60000,
+           .doc = "How long a server has to answer before the next is asked; each is asked twice"),
+    KEY_AS("min_ttl", jst_part_dns, v.min_ttl_ms, JST_KEY_DURATION, .fallback = "1s", .min = 100,
+           .max = 86400000,
+           .doc = "An answer counts so long at least, however short its own TTL is"),
+    KEY_AS("max_ttl", jst_part_dns, v.max_ttl_ms, JST_KEY_DURATION, .fallback = "5m", .min = 100,
+           .max = 86400000, .doc = "An answer counts so long at most, however long its own TTL is"),
 };
 
 static const struct jst_key outlier_keys[] = {
@@ -559,6 +578,8 @@ static const struct jst_key file_keys[] = {
         .flags = JST_KEY_ONE_OK,
         .doc = "Addresses to listen on; a single one may be written [listeners]; none: \":8080\", "
                "or if a site has a certificate, \":443\" with TLS and \":80\" that leads there"),
+    KEY(jst_part_file, dns, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_DNS], .flags = JST_KEY_ALWAYS,
+        .doc = "How names of origins are looked up"),
     KEY(jst_part_file, ech, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_ECH],
         .doc = "Encrypted ClientHello, on every listener with TLS"),
     KEY(jst_part_file, upstreams, JST_KEY_NAMED, .block = &blocks[JST_BLOCK_POOL],
@@ -572,7 +593,6 @@ static const struct jst_key file_keys[] = {
     LATER("tracing", "tracing"),
     LATER("acme", "ACME"),
     LATER("http3", "HTTP/3"),
-    LATER("dns", "DNS settings"),
     LATER("plugins", "plugins"),
     LATER("cache", "the cache"),
     LATER("observe", "observation of traffic"),
@@ -625,6 +645,12 @@ static const struct jst_block blocks[JST_BLOCKS_N] = {
                        .doc = "Encrypted ClientHello (RFC 9849): who watches the line sees only "
                               "the public name. `joist ech new` makes keys, `joist ech list` shows "
                               "what belongs into the DNS"},
+    [JST_BLOCK_DNS] = {BLOCK(DNS, jst_part_dns), .name = "dns", .title = "[dns]", LIST(dns_keys),
+                       .doc =
+                           "Names of origins. /etc/hosts goes first, then the servers are asked. "
+                           "All addresses of a name are used, and asked for again when their "
+                           "time is over; a name that is not found any more keeps its last "
+                           "ones"},
     [JST_BLOCK_POOL] = {BLOCK(POOL, jst_part_pool), .name = "upstream", .title = "[upstreams.NAME]",
                         LIST(pool_keys), .base = &blocks[JST_BLOCK_ORIGIN_TLS],
                         .doc = "A pool of origins that sites and routes refer to by NAME"},

@@ -27,6 +27,12 @@
 /* Fewer targets in order than this share of them: all are used. */
 #define JST_PANIC_PERCENT_DEFAULT 50u
 
+/* Names of origins: one question to one server; how long an answer counts. A minute's TTL is usual;
+ * five bound how long a wrong one can live. */
+#define JST_DNS_TIMEOUT_MS_DEFAULT 2000u
+#define JST_DNS_MIN_TTL_MS_DEFAULT 1000u
+#define JST_DNS_MAX_TTL_MS_DEFAULT 300000u
+
 #define JST_H2_STREAMS_DEFAULT 128u /* RFC 9113 6.5.2 asks for 100 at least */
 
 /* -- configurable: what may be set -- */
@@ -115,6 +121,19 @@
 #define JST_LATENCY_HALF_MS 5000u
 /* How often one request may be started again because the origin did nothing with it. */
 #define JST_UPSTREAM_RETRIES_MAX 3u
+
+/* A new address of a name has so long at least to connect before the next one is tried. */
+#define JST_ADDR_ATTEMPT_MS 250u
+/* An address that could not be connected to is left out for so long. */
+#define JST_ADDR_SKIP_MS 10000u
+
+/* -- names of origins -- */
+#define JST_DNS_SERVERS_MAX    8u
+#define JST_DNS_FLIGHTS_MAX    64u   /* names that are looked up at once */
+#define JST_DNS_RETRY_MS       5000u /* a name that was not found is tried again after this */
+#define JST_DNS_FIRST_MS       5000u /* how long a start or a reload waits for first answers */
+#define JST_DNS_TRIES          2     /* questions to each server */
+#define JST_DNS_UDP_BYTES      1232  /* of one answer: no fragments (RFC 9715 recommends it) */
 
 /* -- HTTP/2, of a connection to an origin -- */
 #define JST_H2C_STREAMS_DEFAULT   100u /* until its SETTINGS come (RFC 9113 6.5.2 has no limit) */

@@ -28,6 +28,8 @@
     X(UPSTREAM_PANIC, 10, "too few targets of an upstream are in order: all are used")             \
     X(UPSTREAM_PANIC_OVER, 10, "enough targets of an upstream are in order again")                 \
     X(UPSTREAM_RESOLVED, 10, "an origin's name resolves again")                                    \
+    X(UPSTREAM_UNRESOLVED, 10, "an origin's name resolves no more; its last addresses stay")       \
+    X(PROXY_FAILED, 10, "a PROXY header was missing or wrong; the connection was closed")          \
     X(TLS_FAILED, 10, "a client's TLS handshake failed")                                           \
     X(UPSTREAM_TLS_FAILED, 10, "an origin's TLS handshake failed, or its certificate")             \
     X(H2_FLOOD, 10, "an HTTP/2 connection was ended by a flood limit")                             \

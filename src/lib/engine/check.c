@@ -5,6 +5,7 @@
 #include "handler/handler.h"
 #include "route/route.h"
 #include "sys/addr.h"
+#include "upstream/resolve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,25 @@ has_pool(const char *const *sorted, size_t n, const char *name)
 /* ---- listeners ---- */
 
 static void
+check_proxy_protocol(struct jst_report *r, const struct joist_listener_conf *l)
+{
+    struct jst_cidr net;
+
+    if ((unsigned)l->proxy_protocol > JOIST_PROXY_PROTOCOL_ANY) {
+        WRONG(r, &l->pos, "there is no such version of the PROXY protocol");
+    }
+    if (l->proxy_protocol == JOIST_PROXY_PROTOCOL_OFF && l->proxy_protocol_from_n > 0) {
+        WRONG(r, &l->pos, "proxy_protocol_from means nothing without proxy_protocol");
+    }
+    for (size_t i = 0; i < l->proxy_protocol_from_n; i++) {
+        if (jst_cidr_parse(&net, jst_slice_z(l->proxy_protocol_from[i])) < 0) {
+            WRONG(r, &l->pos, "proxy_protocol_from: '%s' is no network, as in \"10.0.0.0/8\"",
+                  l->proxy_protocol_from[i]);
+        }
+    }
+}
+
+static void
 check_listeners(struct jst_report *r, const struct joist_conf *conf)
 {
     struct jst_addr a;
@@ -40,6 +60,7 @@ check_listeners(struct jst_report *r, const struct joist_conf *conf)
     for (size_t i = 0; i < conf->listeners_n; i++) {
         const struct joist_listener_conf *l = &conf->listeners[i];
 
+        check_proxy_protocol(r, l);
         if (l->reuse_fds ? l->fds_n == 0 : l->bind == NULL) {
             WRONG(r, &l->pos, "a listener needs an address to bind");
             continue;
@@ -66,6 +87,7 @@ static void
 check_target(struct jst_report *r, const struct joist_target_conf *t)
 {
     struct jst_url url;
+    struct jst_addr a;
 
     if (t->url == NULL || jst_url_parse(&url, jst_slice_z(t->url)) < 0) {
         WRONG(r, &t->pos,
@@ -73,6 +95,20 @@ check_target(struct jst_report *r, const struct joist_target_conf *t)
               "\"h2c://host:port\" or "
               "\"unix:/path\"",
               t->url != NULL ? t->url : "");
+    } else if (t->proxy_protocol != JOIST_PROXY_PROTOCOL_OFF &&
+               jst_slice_eq(url.scheme, JST_S("h2c"))) {
+        WRONG(r, &t->pos,
+              "target '%s': the PROXY protocol names one client for a connection, and HTTP/2 "
+              "shares it: write http://",
+              t->url);
+    }
+    if ((unsigned)t->proxy_protocol > JOIST_PROXY_PROTOCOL_V2) {
+        WRONG(r, &t->pos, "a target gets version 1 or 2 of the PROXY protocol");
+    }
+    if (t->srv && t->url != NULL && jst_url_parse(&url, jst_slice_z(t->url)) == JOIST_OK &&
+        (url.port == 0 || jst_addr_literal(&a, url.host, 0) == JOIST_OK)) {
+        WRONG(r, &t->pos, "'%s' is no service: srv needs a name, as in "
+                          "\"http://_http._tcp.example.com\"", t->url);
     }
     if (t->weight < 1 || t->weight > 65535) {
         WRONG(r, &t->pos, "a weight is a number from 1 to 65535, not %u", t->weight);
@@ -115,6 +151,24 @@ check_pools(struct jst_report *r, const struct joist_conf *conf)
         }
     }
     return names;
+}
+
+static void
+check_dns(struct jst_report *r, const struct joist_dns_conf *dns)
+{
+    if (dns->servers_n > JST_DNS_SERVERS_MAX) {
+        WRONG(r, NULL, "there are %zu servers of DNS, more than %u", dns->servers_n,
+              JST_DNS_SERVERS_MAX);
+    }
+    for (size_t i = 0; i < dns->servers_n; i++) {
+        if (dns->servers[i] == NULL || !jst_names_is_server(jst_slice_z(dns->servers[i]))) {
+            WRONG(r, NULL, "'%s' is no address of a DNS server: write \"127.0.0.1:53\"",
+                  dns->servers[i] != NULL ? dns->servers[i] : "");
+        }
+    }
+    if (dns->min_ttl_ms > dns->max_ttl_ms) {
+        WRONG(r, NULL, "the min_ttl of DNS is above its max_ttl");
+    }
 }
 
 /* ---- routes ---- */
@@ -340,6 +394,7 @@ jst_report_conf(struct jst_report *r, const struct joist_conf *conf)
 {
     const char **pools = check_pools(r, conf);
     bool tls = jst_report_tls(r, conf);
+
     struct jst_cidr net;
     size_t first;
     size_t second;
@@ -347,6 +402,7 @@ jst_report_conf(struct jst_report *r, const struct joist_conf *conf)
 
     check_listeners(r, conf);
     check_limits(r, NULL, &conf->limits);
+    check_dns(r, &conf->dns);
     if (conf->limits.h2_streams < 1 || conf->limits.h2_streams > JST_H2_STREAMS_MAX) {
         WRONG(r, NULL, "h2_streams is from 1 to %u, not %u", JST_H2_STREAMS_MAX,
               conf->limits.h2_streams);

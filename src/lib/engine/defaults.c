@@ -33,6 +33,12 @@ joist_conf_init(struct joist_conf *conf)
                 .upstream_keepalive_ms = JST_UPSTREAM_KEEPALIVE_MS_DEFAULT,
             },
         .log = {.level = JOIST_LOG_INFO},
+        .dns =
+            {
+                .timeout_ms = JST_DNS_TIMEOUT_MS_DEFAULT,
+                .min_ttl_ms = JST_DNS_MIN_TTL_MS_DEFAULT,
+                .max_ttl_ms = JST_DNS_MAX_TTL_MS_DEFAULT,
+            },
     };
 }
 

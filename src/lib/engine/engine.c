@@ -88,7 +88,8 @@ create_reactors(struct joist_engine *e, size_t n)
 {
     e->reactors = calloc(n, sizeof(struct jst_reactor *));
     e->orders = calloc(n, sizeof(*e->orders));
-    if (e->reactors == NULL || e->orders == NULL) {
+    e->news = calloc(n, sizeof(*e->news));
+    if (e->reactors == NULL || e->orders == NULL || e->news == NULL) {
         return JOIST_E_NOMEM;
     }
     for (size_t i = 0; i < n; i++) {
@@ -127,18 +128,20 @@ joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
     if (e == NULL) {
         return JOIST_E_NOMEM;
     }
+    e->threads = threads;
     pthread_mutex_init(&e->lock, NULL);
     init_changed(e);
     if ((rc = jst_states_create(&e->states)) < 0 ||
         (rc = jst_tls_tickets_create(&e->tickets)) < 0 ||
         (rc = check_and_load(&fronts, conf, e->tickets, &r, JOIST_LOG_ERROR)) < 0 ||
         (rc = jst_logger_create(&e->logger, &conf->log, threads + 2)) < 0 ||
-        (rc = jst_client_table_create(&e->clients)) < 0) {
+        (rc = jst_client_table_create(&e->clients)) < 0 ||
+        (rc = jst_resolver_create(e, conf)) < 0) {
         goto fail;
     }
     e->log = jst_logger_source(e->logger, 0);
     if ((rc = open_listeners(e, conf, threads, &r)) < 0 ||
-        (rc = jst_snapshot_create(&e->current, conf, &fronts, &r)) < 0 ||
+        (rc = jst_snapshot_create(&e->current, conf, &fronts, e->names, &r)) < 0 ||
         (rc = jst_snapshot_track(e->current, conf, e->states)) < 0 ||
         (rc = create_reactors(e, threads)) < 0) {
         goto fail;
@@ -188,7 +191,7 @@ joist_engine_start(struct joist_engine *e)
         JST_LOG(&e->log->log, INFO, LISTENING, "listener=%.*s addr=%s threads=%zu",
                 JST_PRI(e->listeners[i].name), where, e->reactors_n);
     }
-    jst_resolver_start(e);
+    jst_resolver_serve(e);
     return JOIST_OK;
 }
 
@@ -241,7 +244,8 @@ joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_r
         jst_fronts_destroy(&fronts);
         return JOIST_E_UNSUPPORTED;
     }
-    rc = jst_snapshot_create(&next, conf, &fronts, &r);
+    (void)jst_names_set(e->names, &conf->dns); /* checked */
+    rc = jst_snapshot_create(&next, conf, &fronts, e->names, &r);
     if (rc < 0) {
         return rc;
     }
@@ -260,7 +264,6 @@ joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_r
     pthread_mutex_unlock(&e->lock);
     jst_snapshot_unref(&before);
     JST_LOG(&e->log->log, INFO, SWAPPED, "routes=%zu upstreams=%zu", next->routes_n, next->pools_n);
-    jst_resolver_start(e);
     return rc;
 }
 
@@ -345,12 +348,14 @@ joist_engine_destroy(struct joist_engine **take)
     }
     free(e->reactors);
     free(e->orders);
+    free(e->news);
     for (size_t i = 0; i < e->listeners_n; i++) {
         jst_listener_close(&e->listeners[i]);
     }
     free(e->listeners);
     jst_snapshot_unref(&e->current);
     jst_states_destroy(&e->states);
+    jst_names_destroy(&e->names);
     jst_tls_tickets_destroy(&e->tickets);
     jst_client_table_destroy(&e->clients);
     jst_logger_destroy(&e->logger);

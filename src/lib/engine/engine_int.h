@@ -14,8 +14,17 @@ struct jst_order {
     uint64_t deadline_ms;
 };
 
+/* Names have changed: to one reactor, which says when it has seen it (resolver.c). */
+struct jst_news {
+    struct jst_mail mail;
+    struct jst_reactor *reactor;
+    struct jst_names *names;
+};
+
 struct joist_engine {
     /* owned */
+    struct jst_names *names;
+    struct jst_news *news; /* one a reactor */
     struct jst_snapshot *current;
     struct jst_logger *logger;
     struct jst_client_table *clients;
@@ -33,21 +42,23 @@ struct joist_engine {
     size_t answers; /* reactors that have answered the current order */
     int answer_rc;  /* the first failure among them */
     size_t drained;
-    bool resolver_stop;
     /* plain */
     uint32_t conns_open; /* atomic */
     int state;           /* enum joist_state; atomic */
+    size_t threads;      /* reactors that there will be */
     pthread_t resolver;
     bool resolver_started;
 };
 
 /* ---- resolver.c ---- */
 
-/** Start the thread if the current snapshot has targets without an address; running is fine. The
- *  caller's thread. If it cannot start, their requests go on getting 503. */
-void jst_resolver_start(struct joist_engine *e);
+/** Names, as yet none; the thread starts with the first. JOIST_E_NOMEM, JOIST_E_NOFILE. */
+int jst_resolver_create(struct joist_engine *e, const struct joist_conf *conf);
 
-/** Ends it; waits for a look-up that is under way. */
+/** The reactors run: addresses may change from now on. */
+void jst_resolver_serve(struct joist_engine *e);
+
+/** Ends the thread. Before the reactors end. */
 void jst_resolver_stop(struct joist_engine *e);
 
 /* ---- order.c; each returns when all reactors have carried it out ---- */

@@ -7,26 +7,27 @@
 #include <stdlib.h>
 #include <time.h>
 
-struct unresolved {
-    struct jst_report *report;
-    int n;
-};
-
 static void
-on_unresolved(void *ctx, const struct joist_target_conf *t)
+report_unresolved(const struct jst_snapshot *s, const struct joist_conf *conf, struct jst_report *r)
 {
-    struct unresolved *u = ctx;
+    for (size_t i = 0; i < s->pools_n; i++) {
+        for (size_t t = 0; t < conf->pools[i].targets_n; t++) {
+            const struct joist_target_conf *target = &conf->pools[i].targets[t];
 
-    u->n++;
-    jst_report_at(u->report, JOIST_LOG_WARN, JOIST_E_RESOLVE, &t->pos,
-                  "origin '%s' does not resolve; its requests get 503 until it does", t->url);
+            if (!jst_pool_has_address(s->pools[i], t)) {
+                jst_report_at(r, JOIST_LOG_WARN, JOIST_E_RESOLVE, &target->pos,
+                              "origin '%s' does not resolve; its requests get 503 until it does",
+                              target->url);
+            }
+        }
+    }
 }
 
 static int
-make_pools(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_report *r)
+make_pools(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_names *names,
+           struct jst_report *r)
 {
     struct jst_tls_reporter tls = jst_tls_reporter(r, JOIST_LOG_DEBUG);
-    struct unresolved u = {r, 0};
     int rc;
 
     s->pools = jst_arena_zalloc(&s->arena, conf->pools_n * sizeof(struct jst_pool *) + 1);
@@ -34,13 +35,15 @@ make_pools(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_rep
         return JOIST_E_NOMEM;
     }
     for (; s->pools_n < conf->pools_n; s->pools_n++) {
-        rc = jst_pool_create(&s->pools[s->pools_n], &conf->pools[s->pools_n], on_unresolved, &u,
-                             &tls.base);
+        rc = jst_pool_create(&s->pools[s->pools_n], &conf->pools[s->pools_n], names, &tls.base);
         if (rc < 0) {
             return rc;
         }
     }
-    s->unresolved = u.n;
+    if (names != NULL) {
+        jst_names_wait(names, JST_DNS_FIRST_MS);
+    }
+    report_unresolved(s, conf, r);
     return JOIST_OK;
 }
 
@@ -275,7 +278,7 @@ destroy(struct jst_snapshot *s)
 
 int
 jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf,
-                    struct jst_fronts **take_fronts, struct jst_report *r)
+                    struct jst_fronts **take_fronts, struct jst_names *names, struct jst_report *r)
 {
     struct jst_arena arena;
     struct jst_snapshot *s;
@@ -293,7 +296,7 @@ jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf,
     *take_fronts = NULL;
     rc = make_rest(s, conf);
     if (rc == JOIST_OK) {
-        rc = make_pools(s, conf, r);
+        rc = make_pools(s, conf, names, r);
     }
     if (rc == JOIST_OK) {
         rc = make_routes(s, conf);

@@ -14,6 +14,7 @@
 #include "handler/handler.h"
 #include "proto/server.h"
 #include "route/route.h"
+#include "upstream/resolve.h"
 #include "upstream/upstream.h"
 
 #include <joist/joist.h>
@@ -41,16 +42,17 @@ struct jst_snapshot {
     size_t trusted_n;
     struct jst_server_conf h1; /* server_line in the arena */
     enum joist_tunnel_policy tunnels;
-    bool debug;     /* X-Joist-Error */
-    int unresolved; /* atomic: targets without an address */
-    uint32_t refs;  /* atomic */
+    bool debug;    /* X-Joist-Error */
+    uint32_t refs; /* atomic */
 };
 
-/** Compile a configuration that has no errors; `fronts` are those that were made of it. Names that
- *  do not resolve are warnings to `r`. JOIST_E_NOMEM, JOIST_E_INVAL (a file of TLS that cannot be
+/** Compile a configuration that has no errors; `fronts` are those that were made of it. Names are
+ *  added to `names` (NULL: not looked up), and for a while their first answers are waited for; those
+ *  that have none are warnings to `r`. JOIST_E_NOMEM, JOIST_E_INVAL (a file of TLS that cannot be
  *  used any more; reported). */
 int jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf,
-                        struct jst_fronts **take_fronts, struct jst_report *r);
+                        struct jst_fronts **take_fronts, struct jst_names *names,
+                        struct jst_report *r);
 
 /** Before a reactor gets it: what is known of its targets is found in `states`, which outlives it.
  *  JOIST_E_NOMEM. */

@@ -76,6 +76,7 @@ struct jst_call {
     uint32_t target;
     uint32_t tries;
     uint32_t addr;
+    uint32_t addrs_version;
     uint8_t retries;
     uint8_t lane;
     bool held_end;
@@ -131,6 +132,8 @@ struct jst_client {
     uint8_t lane;
     uint32_t addr; /* a dial's: which address, and the how manieth of them it tries */
     uint32_t tries;
+    uint32_t addrs_version; /* of the addresses that its own was last seen among */
+    uint64_t addr_key;      /* says which one that is */
     struct jst_list pool_link;
 };
 

@@ -80,31 +80,10 @@ jst_call_fail_later(struct jst_call *call, int why)
 /* ---- addresses ---- */
 
 static bool
-is_address_error(int why)
-{
-    return why == JOIST_E_REFUSED || why == JOIST_E_UNREACH || why == JOIST_E_NOTFOUND;
-}
-
-/* Calls that failed at the same time shall not push each other past the one that works. */
-bool
-jst_call_next_address(struct jst_live *live, uint32_t *addr, uint32_t *tries, uint32_t n, int why)
-{
-    if (!is_address_error(why) || *tries + 1 >= n) {
-        return false;
-    }
-    if (live->addr_at == *addr) {
-        live->addr_at = (*addr + 1) % n;
-    }
-    *addr = (*addr + 1) % n;
-    ++*tries;
-    return true;
-}
-
-static bool
 try_next_address(struct jst_live *live, struct jst_call *call, int why)
 {
-    return jst_call_next_address(live, &call->addr, &call->tries,
-                                 jst_target_addrs(jst_call_target(call))->n, why);
+    return jst_live_next_addr(live, jst_target_addrs(jst_call_target(call)), call->addrs_version,
+                              &call->addr, &call->tries, why);
 }
 
 /* ---- starting ---- */
@@ -129,31 +108,35 @@ connect_and_start(struct jst_live *live, struct jst_call *call)
 {
     struct jst_upstreams *u = live->u;
     const struct jst_addrs *addrs = jst_target_addrs(jst_call_target(call));
-    struct jst_client_to to = {.connect_ms = call->timeouts->upstream_connect_ms,
-                               .keepalive_ms = live->keepalive_ms};
+    struct jst_client_to to = {.keepalive_ms = live->keepalive_ms};
     struct jst_client *c = NULL;
     int rc;
 
+    call->addr %= addrs->n; /* it was chosen among others, perhaps */
+    call->addrs_version = addrs->version;
     do {
         to.addr = &addrs->v[call->addr];
+        to.connect_ms =
+            jst_addr_attempt_ms(addrs, call->tries, call->timeouts->upstream_connect_ms);
         rc = u->open(&c, u->local, &to, &jst_live_events, live);
-    } while (rc < 0 && try_next_address(live, call, rc));
+    } while (rc < 0 &&
+             jst_live_next_addr(live, addrs, addrs->version, &call->addr, &call->tries, rc));
     if (rc < 0) {
         jst_call_fail_later(call, rc);
         return;
     }
     JST_ASSERT(!c->dial);
+    jst_live_mark(live, c, to.addr);
     JST_STAT_ADD(u->local, upstream_connects, 1);
     jst_list_insert(&live->busy, &c->pool_link);
     jst_call_start(live, c, call);
 }
 
-/* Begin with the address that worked last. */
 static void
 connect_anew(struct jst_live *live, struct jst_call *call)
 {
     call->tries = 0;
-    call->addr = live->addr_at % jst_target_addrs(jst_call_target(call))->n;
+    call->addr = jst_live_first_addr(live, jst_target_addrs(jst_call_target(call)));
     connect_and_start(live, call);
 }
 

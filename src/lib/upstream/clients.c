@@ -84,6 +84,20 @@ jst_live_close_idle(struct jst_live *live, uint32_t keep)
     }
 }
 
+void
+jst_live_close_stale(struct jst_live *live)
+{
+    struct jst_list *const lists[] = {&live->idle, &live->room};
+
+    for (size_t i = 0; i < JST_COUNT(lists); i++) {
+        JST_LIST_FOREACH (node, lists[i]) {
+            if (jst_live_is_stale(live, client_at(node))) {
+                retire(live, client_at(node));
+            }
+        }
+    }
+}
+
 /* More than idle_max were idle since the last look all the time: those are not needed. Closing at
  * once what comes back above idle_max would open and close connections under a load that needs
  * them. */
@@ -204,8 +218,11 @@ static void
 put_idle(struct jst_live *live, struct jst_client *c)
 {
     JST_ASSERT_HOT(!c->pool_idle);
-    if (live->u->closing) {
+    if (live->u->closing || jst_live_is_stale(live, c)) {
         retire(live, c);
+        if (is_awaited(live)) {
+            jst_wait_pump(live);
+        }
         return;
     }
     set_idle(live, c, true);
@@ -245,6 +262,10 @@ on_room(struct jst_client *c, void *ctx)
     if (live->u->closing) {
         return;
     }
+    if (jst_live_is_stale(live, c)) {
+        retire(live, c);
+        return;
+    }
     learn_streams(live, c);
     move_to(live->room.next, c);
     if (is_awaited(live)) {
@@ -262,6 +283,8 @@ on_opened(struct jst_client *dial, struct jst_client *now, void *ctx)
     lane->dials_n--;
     lane->proto = now->h2 ? JST_LANE_H2 : JST_LANE_H1;
     now->lane = dial->lane;
+    now->addr_key = dial->addr_key;
+    now->addrs_version = dial->addrs_version;
     jst_list_remove(&dial->pool_link);
     live->h2_n += now->h2;
     if (now->h2 && live->h2_streams > 0) {

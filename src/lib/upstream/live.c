@@ -74,6 +74,13 @@ make_live(struct jst_upstreams *u, const struct jst_target *t, uint64_t hash)
                                       : t->tls != NULL && !t->tls_h1 ? JST_LANE_H1
                                                                      : JST_LANE_UNKNOWN;
     live->lanes[JST_LANE_UPGRADE].proto = JST_LANE_H1;
+    if (t->dns != NULL) {
+        const struct jst_addrs *addrs = jst_name_addrs(t->dns);
+
+        live->dns = jst_name_ref(t->dns);
+        live->addrs_version = addrs != NULL ? addrs->version : 0;
+        live->addr_at = (uint32_t)jst_rand_next(&u->local->rand); /* as with targets */
+    }
     jst_list_init(&live->idle);
     jst_list_init(&live->room);
     jst_list_init(&live->busy);
@@ -122,6 +129,7 @@ release_live(struct jst_live *live)
     jst_wait_fini(live);
     jst_timer_fini(u->local->loop, &live->trim);
     live->magic = 0;
+    jst_name_unref(&live->dns);
     free(live->key);
     free(live);
 }
@@ -159,6 +167,16 @@ jst_upstreams_close_idle(struct jst_upstreams *u)
     for (uint32_t i = 0; i < u->buckets_n; i++) {
         for (struct jst_live *live = u->buckets[i]; live != NULL; live = live->next) {
             jst_live_close_idle(live, 0);
+        }
+    }
+}
+
+void
+jst_upstreams_refresh(struct jst_upstreams *u)
+{
+    for (uint32_t i = 0; i < u->buckets_n; i++) {
+        for (struct jst_live *live = u->buckets[i]; live != NULL; live = live->next) {
+            jst_live_refresh(live);
         }
     }
 }

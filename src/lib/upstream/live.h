@@ -53,14 +53,18 @@ struct jst_live {
     uint32_t refs; /* upools */
     uint32_t idle_n;
     uint32_t idle_max;
-    uint32_t idle_low;     /* fewest idle ones since the last look of `trim` */
-    struct jst_timer trim; /* runs while more than idle_max are idle */
-    uint32_t h2_n;         /* open HTTP/2 connections */
-    uint32_t h2_streams;   /* learnt: calls at once that one takes; 0: not known */
-    uint32_t addr_at;      /* the address that worked last */
-    uint32_t magic;        /* it travels as the clients' ev_ctx */
-    bool direct;           /* plain HTTP/1.1: no dials */
-    bool upgrade_h1;       /* learnt: its HTTP/2 takes no extended CONNECT */
+    uint32_t idle_low;            /* fewest idle ones since the last look of `trim` */
+    struct jst_timer trim;        /* runs while more than idle_max are idle */
+    uint32_t h2_n;                /* open HTTP/2 connections */
+    uint32_t h2_streams;          /* learnt: calls at once that one takes; 0: not known */
+    struct jst_name *dns;         /* counted; NULL: a literal, or a Unix socket */
+    uint32_t addrs_version;       /* what the three below, and the connections, were last held to */
+    uint32_t addr_at;             /* where the next turn begins */
+    uint32_t addrs_skip;          /* a bit for each that could not be connected to ... */
+    uint64_t addrs_skip_until_ms; /* ... until then */
+    uint32_t magic;               /* it travels as the clients' ev_ctx */
+    bool direct;                  /* plain HTTP/1.1: no dials */
+    bool upgrade_h1;              /* learnt: its HTTP/2 takes no extended CONNECT */
 };
 
 struct jst_upstreams {
@@ -133,6 +137,16 @@ void jst_live_trim(struct jst_live *live);
 void jst_live_close_idle(struct jst_live *live, uint32_t keep);
 /** What was opened for somebody and not taken is like any other that is kept. */
 void jst_live_age(struct jst_live *live);
+/** It goes to an address that its name has no more. */
+static inline bool
+jst_live_is_stale(const struct jst_live *live, const struct jst_client *c)
+{
+    return c->addrs_version != live->addrs_version;
+}
+/** Those of them that are idle or have room. */
+void jst_live_close_stale(struct jst_live *live);
+/** Let go of connections to addresses that the name has no more. */
+void jst_live_refresh(struct jst_live *live);
 /** Cut the first that is open. False: there is none. */
 bool jst_live_cut_one(struct jst_live *live, int why);
 
@@ -176,6 +190,19 @@ bool jst_call_needs_probe(const struct jst_call *call);
 /** Abort it from the loop: callers of a start are never called back from within. */
 void jst_call_fail_later(struct jst_call *call, int why);
 
-/** Another address of the same name, if one is left to try after `why`: moves *addr and *tries. */
-bool jst_call_next_address(struct jst_live *live, uint32_t *addr, uint32_t *tries, uint32_t n,
-                           int why);
+/* ---- address.c ---- */
+
+/** The address for a new connection: in turn, or by the ranks of SRV records; one that failed
+ * lately only if there is no other. */
+uint32_t jst_live_first_addr(struct jst_live *live, const struct jst_addrs *addrs);
+
+/** Another address of the same name, if one is left to try after `why`: moves *addr and *tries.
+ * *addr was chosen among those of `version`. */
+bool jst_live_next_addr(struct jst_live *live, const struct jst_addrs *addrs, uint32_t version,
+                        uint32_t *addr, uint32_t *tries, int why);
+
+/** How long an attempt may take, so that the others have time too. */
+uint64_t jst_addr_attempt_ms(const struct jst_addrs *addrs, uint32_t tries, uint64_t connect_ms);
+
+/** Note where it goes. */
+void jst_live_mark(const struct jst_live *live, struct jst_client *c, const struct jst_addr *a);

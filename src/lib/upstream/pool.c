@@ -4,41 +4,27 @@
 
 #include <stdlib.h>
 
+/* Addresses: of a Unix socket, a literal, or a name. */
 static int
-keep_addrs(struct jst_target *t, const struct jst_addr *v, size_t n)
+find_addrs(struct jst_target *t, struct jst_names *names)
 {
-    struct jst_addrs *addrs = malloc(sizeof(*addrs) + n * sizeof(addrs->v[0]));
+    struct jst_addr a;
+    int rc = t->host.n == 0 ? jst_addr_parse(&a, t->name)
+             : t->srv       ? JOIST_E_INVAL
+                            : jst_addr_literal(&a, t->host, t->port);
 
-    if (addrs == NULL) {
-        return JOIST_E_NOMEM;
+    if (rc == JOIST_OK) {
+        t->addrs = calloc(1, sizeof(*t->addrs) + sizeof(t->addrs->v[0]));
+        if (t->addrs == NULL) {
+            return JOIST_E_NOMEM;
+        }
+        t->addrs->n = 1;
+        t->addrs->even = true;
+        t->addrs->v[0] = a;
+        return JOIST_OK;
     }
-    addrs->n = (uint32_t)n;
-    memcpy(addrs->v, v, n * sizeof(addrs->v[0]));
-    __atomic_store_n(&t->addrs, addrs, __ATOMIC_RELEASE);
-    return JOIST_OK;
-}
-
-/* Find addresses: of a Unix socket, a literal, or a name (which blocks). */
-static int
-resolve(struct jst_target *t)
-{
-    struct jst_addr v[JST_TARGET_ADDRS_MAX];
-    size_t n = JST_COUNT(v);
-    int rc;
-
-    if (t->host.n == 0) {
-        n = 1;
-        rc = jst_addr_parse(&v[0], t->name);
-    } else if (jst_addr_literal(&v[0], t->host, t->port) == JOIST_OK) {
-        n = 1;
-        rc = JOIST_OK;
-    } else {
-        rc = jst_addr_resolve(v, &n, t->host, t->port);
-    }
-    if (rc < 0 || n == 0) {
-        return rc == JOIST_E_NOMEM ? rc : JOIST_E_RESOLVE;
-    }
-    return keep_addrs(t, v, n);
+    return names != NULL && t->host.n > 0 ? jst_name_get(&t->dns, names, t->host, t->port, t->srv)
+                                          : JOIST_OK;
 }
 
 int
@@ -57,18 +43,18 @@ jst_pool_check(const struct joist_pool_conf *conf, struct jst_tls_report *report
 }
 
 static int
-add_target(struct jst_pool *p, const struct joist_target_conf *conf, struct jst_tls_report *report)
+add_target(struct jst_pool *p, const struct joist_target_conf *conf, struct jst_names *names,
+           struct jst_tls_report *report)
 {
     struct jst_target *t = &p->v[p->n++];
     int rc = jst_target_init(t, conf, report);
 
     p->even = p->even && t->weight == p->v[0].weight;
-    return rc < 0 ? rc : resolve(t);
+    return rc < 0 ? rc : find_addrs(t, names);
 }
 
 int
-jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
-                void (*on_unresolved)(void *ctx, const struct joist_target_conf *t), void *ctx,
+jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf, struct jst_names *names,
                 struct jst_tls_report *report)
 {
     struct jst_pool *p = calloc(1, sizeof(*p) + conf->targets_n * sizeof(p->v[0]));
@@ -81,16 +67,13 @@ jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
     p->idle_max = conf->idle_max;
     p->even = true;
     for (size_t i = 0; i < conf->targets_n; i++) {
-        int rc = add_target(p, &conf->targets[i], report);
+        int rc = add_target(p, &conf->targets[i], names, report);
 
-        if (rc == JOIST_E_RESOLVE && on_unresolved != NULL) {
-            on_unresolved(ctx, &conf->targets[i]);
-        }
         if (rc == JOIST_E_NOMEM) {
             jst_pool_destroy(&p);
             return rc;
         }
-        wrong = wrong || (rc < 0 && rc != JOIST_E_RESOLVE); /* the others' faults are told too */
+        wrong = wrong || rc < 0; /* the others' faults are told too */
     }
     if (wrong) {
         jst_pool_destroy(&p);
@@ -116,21 +99,8 @@ jst_pool_destroy(struct jst_pool **take)
     free(p);
 }
 
-int
-jst_pool_resolve_again(struct jst_pool *p, void (*on_resolved)(void *ctx, struct jst_slice name),
-                       void *ctx)
+bool
+jst_pool_has_address(const struct jst_pool *p, size_t target)
 {
-    int missing = 0;
-
-    for (uint32_t i = 0; i < p->n; i++) {
-        if (jst_target_addrs(&p->v[i]) != NULL) {
-            continue;
-        }
-        if (resolve(&p->v[i]) < 0) {
-            missing++;
-        } else if (on_resolved != NULL) {
-            on_resolved(ctx, p->v[i].name);
-        }
-    }
-    return missing;
+    return jst_target_addrs(&p->v[target]) != NULL;
 }

@@ -114,6 +114,9 @@ make_key(struct jst_target *t, const struct jst_url *url, const struct joist_tar
         jst_str_add_u64(&s, url->port);
         t->name = jst_slice(s.p + name_at, s.n - name_at);
     }
+    if (t->srv) {
+        jst_str_add(&s, JST_S("|srv"));
+    }
     if (jst_slice_eq(url->scheme, JST_S("https"))) {
         add_tls(&s, t, tls);
     }
@@ -173,6 +176,9 @@ check_tls(const struct jst_target *t, const struct joist_target_conf *conf, bool
         return conf->tls == NULL ? JOIST_OK
                                  : refuse(report, conf, "has settings of TLS, but is not https");
     }
+    if (t->srv && tls->verify_name == NULL && tls->sni == NULL) {
+        return refuse(report, conf, "no certificate is for a service: give sni or verify_name");
+    }
     if (!is_verifiable(t->tls_name)) {
         return refuse(report, conf, "its name cannot be in a certificate: give sni or verify_name");
     }
@@ -213,6 +219,7 @@ jst_target_init(struct jst_target *t, const struct joist_target_conf *conf,
     }
     https = jst_slice_eq(url.scheme, JST_S("https"));
     t->h2c = jst_slice_eq(url.scheme, JST_S("h2c"));
+    t->srv = conf->srv;
     t->port = url.port;
     t->weight = (uint16_t)JST_MIN(JST_MAX(conf->weight, 1u), UINT16_MAX);
     rc = make_key(t, &url, tls_of(conf));
@@ -229,4 +236,5 @@ jst_target_fini(struct jst_target *t)
     jst_tls_client_unref(&t->tls_h1);
     free(t->key);
     free(t->addrs);
+    jst_name_unref(&t->dns);
 }

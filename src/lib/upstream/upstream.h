@@ -11,26 +11,28 @@
  * Owner:   the snapshot owns jst_pool; a reactor owns its jst_upstreams and in it the live targets,
  *          which stay as long as some acquired pool names them (identity: scheme, host, port, TLS),
  *          so connections survive a swap of configurations.
- * Threads: jst_pool is immutable, but for the resolved addresses (one atomic pointer a target);
+ * Threads: jst_pool is immutable, but for the addresses of names (one atomic pointer a name);
  *          jst_upstreams belongs to its reactor.
  */
 #include "http/client.h"
 
 #include <joist/conf.h>
 
+struct jst_names;      /* resolve.h */
 struct jst_pool;       /* immutable */
 struct jst_states;     /* state.h */
 struct jst_tls_report; /* wire/tls.h */
 struct jst_upstreams;  /* a reactor's live side */
 struct jst_upool;      /* a reactor's live side of one pool, valid until it is released */
 
-/** Compile. Names are resolved here (blocking); an unresolvable target is kept without an address
- *  and `on_unresolved` is told of it (may be NULL). Files of TLS are read; what is wrong with it is
- *  told to `report` (may be NULL). JOIST_E_NOMEM, JOIST_E_INVAL (no URL; TLS, after reporting all).
- */
+/** Compile. Names are added to `names`, which looks them up (NULL: they stay without an address).
+ *  Files of TLS are read; what is wrong with it is told to `report` (may be NULL). JOIST_E_NOMEM,
+ *  JOIST_E_INVAL (no URL; TLS, after reporting all). */
 int jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
-                    void (*on_unresolved)(void *ctx, const struct joist_target_conf *t), void *ctx,
-                    struct jst_tls_report *report);
+                    struct jst_names *names, struct jst_tls_report *report);
+
+/** Has the target of that number an address? */
+bool jst_pool_has_address(const struct jst_pool *p, size_t target);
 
 /** Only look: what create would report of TLS, and no name is resolved. JOIST_E_INVAL,
  * JOIST_E_NOMEM.
@@ -43,11 +45,6 @@ void jst_pool_destroy(struct jst_pool **take);
  *  monotonic clock. JOIST_E_NOMEM. */
 int jst_pool_track(struct jst_pool *p, const struct joist_pool_conf *conf,
                    struct jst_states *states, uint64_t now_ms);
-
-/** Try to resolve targets that have no address yet (blocking; any thread but the reactors').
- *  `on_resolved` (may be NULL) is told which have one now. Returns how many still have none. */
-int jst_pool_resolve_again(struct jst_pool *p,
-                           void (*on_resolved)(void *ctx, struct jst_slice name), void *ctx);
 
 /** Open connections through `open`. JOIST_E_NOMEM. */
 int jst_upstreams_create(struct jst_upstreams **out, struct jst_local *local,
@@ -62,6 +59,10 @@ void jst_upstreams_destroy(struct jst_upstreams **take);
 int jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, const struct jst_pool *p,
                       uint64_t keepalive_ms);
 void jst_upool_release(struct jst_upool **take);
+
+/** Addresses of names have changed: idle connections to those that are gone are closed, busy ones
+ *  take no new call. What jst_target_addrs() gave before is not to be used after this. */
+void jst_upstreams_refresh(struct jst_upstreams *u);
 
 /** Close idle connections (drain). */
 void jst_upstreams_close_idle(struct jst_upstreams *u);

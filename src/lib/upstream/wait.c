@@ -112,7 +112,6 @@ open_dial(struct jst_live *live, unsigned lane_i, const struct jst_call *first, 
         .tls = lane_i == JST_LANE_UPGRADE ? target->tls_h1 : target->tls,
         .session = &lane->session,
         .h2 = target->h2c,
-        .connect_ms = first->timeouts->upstream_connect_ms,
         .keepalive_ms = live->keepalive_ms,
     };
     struct jst_client *c;
@@ -121,13 +120,15 @@ open_dial(struct jst_live *live, unsigned lane_i, const struct jst_call *first, 
     addr %= addrs->n;
     do {
         to.addr = &addrs->v[addr];
+        to.connect_ms = jst_addr_attempt_ms(addrs, tries, first->timeouts->upstream_connect_ms);
         rc = live->u->open(&c, live->u->local, &to, &jst_live_events, live);
-    } while (rc < 0 && jst_call_next_address(live, &addr, &tries, addrs->n, rc));
+    } while (rc < 0 && jst_live_next_addr(live, addrs, addrs->version, &addr, &tries, rc));
     if (rc < 0) {
         return rc;
     }
     JST_ASSERT(c->dial);
     JST_STAT_ADD(live->u->local, upstream_connects, 1);
+    jst_live_mark(live, c, to.addr);
     c->lane = (uint8_t)lane_i;
     c->addr = addr;
     c->tries = tries;
@@ -147,6 +148,12 @@ fail_for(struct jst_live *live, struct jst_lane *lane, int why)
     } /* else one that is open will have room */
 }
 
+static uint32_t
+next_addr(struct jst_live *live, struct jst_lane *lane)
+{
+    return jst_live_first_addr(live, jst_target_addrs(jst_call_target(first_of(lane))));
+}
+
 /* As many dials as those who wait need. */
 static void
 dial_enough(struct jst_live *live, unsigned lane_i)
@@ -161,7 +168,7 @@ dial_enough(struct jst_live *live, unsigned lane_i)
             (lane->proto == JST_LANE_H2 && live->h2_n >= JST_UPSTREAM_H2_CONNS_MAX)) {
             return;
         }
-        rc = open_dial(live, lane_i, first_of(lane), live->addr_at, 0);
+        rc = open_dial(live, lane_i, first_of(lane), next_addr(live, lane), 0);
         if (rc < 0) {
             fail_for(live, lane, rc);
             if (lane->proto != JST_LANE_H1) {
@@ -199,8 +206,8 @@ jst_wait_dial_failed(struct jst_live *live, const struct jst_client *dial, int w
         fail_lane(live, lane, why);
         return;
     }
-    if (jst_call_next_address(live, &addr, &tries, jst_target_addrs(jst_call_target(first))->n,
-                              why)) {
+    if (jst_live_next_addr(live, jst_target_addrs(jst_call_target(first)), dial->addrs_version,
+                           &addr, &tries, why)) {
         why = open_dial(live, dial->lane, first, addr, tries);
         if (why == JOIST_OK) { /* each address has its time */
             JST_LIST_FOREACH (node, &lane->waiting) {

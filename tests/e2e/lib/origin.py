@@ -68,7 +68,8 @@ class Origin:
     with Origin(script) as origin: ... origin.port, origin.requests, origin.conns, origin.bytes()
     """
 
-    def __init__(self, script=serve_ok, backlog=512, rcvbuf=None, port=0):
+    def __init__(self, script=serve_ok, backlog=512, rcvbuf=None, port=0,
+                 host="127.0.0.1"):
         self.script = script
         self.conns = []
         self.requests = []
@@ -78,7 +79,7 @@ class Origin:
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if rcvbuf:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
-        self.listener.bind(("127.0.0.1", port))
+        self.listener.bind((host, port))
         self.listener.listen(backlog)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.accept, daemon=True)

@@ -115,22 +115,32 @@ static void
 test_addresses_of_a_name(void **state)
 {
     struct rig r;
-    struct caller a, b;
+    struct caller a, b, c, d;
 
     (void)state;
     rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
     rig_give_addrs(&r, 2);
     run_call(&r, &a, JST_METHOD_POST);
     run_call(&r, &b, JST_METHOD_GET);
-    assert_int_equal(fakes[0].port, 2000);
-    assert_int_equal(fakes[1].port, 2000);
+    assert_int_equal(fakes[0].port, 2000); /* in turn */
+    assert_int_equal(fakes[1].port, 2001);
     fake_fail(&fakes[0], JOIST_E_REFUSED, false);
     assert_int_equal(fakes[2].port, 2001);
-    fake_fail(&fakes[1], JOIST_E_REFUSED, false); /* both find the one that works */
-    assert_int_equal(fakes[3].port, 2001);
+    run_call(&r, &c, JST_METHOD_GET);
+    assert_int_equal(fakes[3].port, 2001); /* the other one has failed */
+    fake_fail(&fakes[3], JOIST_E_TIMEOUT, false);
+    assert_int_equal(fakes[4].port, 2000); /* there is no better one */
+    fake_fail(&fakes[4], JOIST_E_REFUSED, false);
+    assert_int_equal(c.why, JOIST_E_REFUSED); /* no third one */
+    fake_finish(&fakes[1]);
     fake_finish(&fakes[2]);
-    fake_fail(&fakes[3], JOIST_E_REFUSED, false);
-    assert_int_equal(b.why, JOIST_E_REFUSED); /* no third one */
+    jst_upstreams_close_idle(r.local.upstreams);
+    rig_wait(&r, JST_ADDR_SKIP_MS);
+    run_call(&r, &c, JST_METHOD_GET);
+    run_call(&r, &d, JST_METHOD_GET);
+    assert_int_not_equal(fakes[5].port, fakes[6].port); /* both are tried again */
+    fake_finish(&fakes[5]);
+    fake_finish(&fakes[6]);
     jst_upstreams_close_idle(r.local.upstreams);
     rig_fini(&r);
 }
@@ -177,7 +187,7 @@ test_connections_outlive_a_pool(void **state)
     rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
     run_call(&r, &a, JST_METHOD_GET);
     fake_finish(&fakes[0]);
-    assert_int_equal(jst_pool_create(&pool, &conf, NULL, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&pool, &conf, NULL, NULL), 0);
     assert_int_equal(jst_upool_acquire(&upool, r.local.upstreams, pool, 1000), 0);
     jst_upool_release(&r.upool);
     assert_int_equal(r.local.stats.upstream_idle, 1); /* the same target by another name */
@@ -223,7 +233,7 @@ test_many_targets(void **state)
         struct joist_pool_conf conf = {.targets = &target, .targets_n = 1, .idle_max = 1};
 
         (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d", 1001 + i % 150);
-        assert_int_equal(jst_pool_create(&pools[i], &conf, NULL, NULL, NULL), 0);
+        assert_int_equal(jst_pool_create(&pools[i], &conf, NULL, NULL), 0);
         assert_int_equal(jst_upool_acquire(&upools[i], r.local.upstreams, pools[i], 1), 0);
     }
     assert_int_equal(r.local.upstreams->lives_n, 150);

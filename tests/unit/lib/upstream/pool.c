@@ -17,7 +17,7 @@ make_pool(const char *const *urls, const uint32_t *weights, size_t n, enum joist
         targets[i] =
             (struct joist_target_conf){.url = urls[i], .weight = weights != NULL ? weights[i] : 1};
     }
-    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL), 0);
     return p;
 }
 
@@ -121,7 +121,7 @@ test_undecided_names(void **state)
             fail_msg("%s: %d, told %u times: %s", cases[i].url, rc, told.n, told.text);
         }
         assert_int_equal(told.line, cases[i].ok ? 0 : 7);
-        assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL, NULL), rc);
+        assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL), rc);
         jst_pool_destroy(&p);
     }
 }
@@ -140,7 +140,7 @@ test_every_fault_is_told(void **state)
     struct jst_pool *p = NULL;
 
     (void)state;
-    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL, &told.report), JOIST_E_INVAL);
+    assert_int_equal(jst_pool_create(&p, &conf, NULL, &told.report), JOIST_E_INVAL);
     assert_int_equal(told.n, 2);
     assert_null(p);
 }
@@ -166,7 +166,7 @@ test_identity(void **state)
         targets[i] = (struct joist_target_conf){
             .url = "https://127.0.0.1", .weight = 1, .tls = i > 0 ? &confs[i - 1] : NULL};
     }
-    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL), 0);
     assert_string_equal(p->v[0].key, p->v[1].key); /* nothing given, or all at its default */
     for (size_t i = 1; i < JST_COUNT(targets); i++) {
         for (size_t j = 1; j < i; j++) {
@@ -208,13 +208,13 @@ test_identity_of_files(void **state)
     assert_true(fd >= 0);
     close(fd);
     copy_file(path, system_ca);
-    assert_int_equal(jst_pool_create(&a, &conf, NULL, NULL, NULL), 0);
-    assert_int_equal(jst_pool_create(&b, &conf, NULL, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&a, &conf, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&b, &conf, NULL, NULL), 0);
     f = fopen(path, "a");
     assert_non_null(f);
     assert_true(fputs("\n", f) >= 0);
     assert_int_equal(fclose(f), 0);
-    assert_int_equal(jst_pool_create(&c, &conf, NULL, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&c, &conf, NULL, NULL), 0);
     assert_string_equal(a->v[0].key, b->v[0].key);
     assert_string_not_equal(a->v[0].key, c->v[0].key);
     jst_pool_destroy(&a);
@@ -224,29 +224,21 @@ test_identity_of_files(void **state)
 }
 
 static void
-count_unresolved(void *ctx, const struct joist_target_conf *t)
-{
-    assert_string_equal(t->url, "http://name.invalid:1");
-    ++*(int *)ctx;
-}
-
-static void
 test_unresolved(void **state)
 {
     struct joist_target_conf targets[] = {{.url = "http://name.invalid:1", .weight = 1},
                                           {.url = "http://127.0.0.1:1", .weight = 1}};
     struct joist_pool_conf conf = {.targets = targets, .targets_n = 2};
     struct jst_pool *p = NULL;
-    int told = 0;
 
     (void)state;
-    assert_int_equal(jst_pool_create(&p, &conf, count_unresolved, &told, NULL), 0);
-    assert_int_equal(told, 1);
-    assert_null(p->v[0].addrs);
-    assert_int_equal(jst_pool_resolve_again(p, NULL, NULL), 1);
+    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL), 0);
+    assert_null(jst_target_addrs(&p->v[0]));
+    assert_false(jst_pool_has_address(p, 0));
+    assert_true(jst_pool_has_address(p, 1));
     jst_pool_destroy(&p);
     targets[0].url = "nonsense";
-    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL, NULL), JOIST_E_INVAL);
+    assert_int_equal(jst_pool_create(&p, &conf, NULL, NULL), JOIST_E_INVAL);
     assert_null(p);
 }
 

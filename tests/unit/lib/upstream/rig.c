@@ -37,7 +37,7 @@ init(struct rig *r, const struct joist_pool_conf *conf)
     clock_ns = 1000000000;
     assert_int_equal(jst_loop_create(&r->local.loop, &fake_clock), 0);
     assert_int_equal(jst_upstreams_create(&r->local.upstreams, &r->local, fake_open), 0);
-    assert_int_equal(jst_pool_create(&r->pool, conf, NULL, NULL, NULL), 0);
+    assert_int_equal(jst_pool_create(&r->pool, conf, NULL, NULL), 0);
     assert_int_equal(jst_upool_acquire(&r->upool, r->local.upstreams, r->pool, 1000), 0);
 }
 
@@ -81,10 +81,11 @@ rig_fini(struct rig *r)
 void
 rig_give_addrs(struct rig *r, uint32_t n)
 {
-    struct jst_addrs *addrs = malloc(sizeof(*addrs) + n * sizeof(addrs->v[0]));
+    struct jst_addrs *addrs = calloc(1, sizeof(*addrs) + n * sizeof(addrs->v[0]));
 
     assert_non_null(addrs);
     addrs->n = n;
+    addrs->even = true;
     for (uint32_t i = 0; i < n; i++) {
         assert_int_equal(jst_addr_literal(&addrs->v[i], JST_S("127.0.0.1"), (uint16_t)(2000 + i)),
                          0);
