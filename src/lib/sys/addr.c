@@ -4,7 +4,6 @@
 #include "base/str.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291 2.5.5.2 */
 
@@ -136,83 +135,6 @@ jst_addr_parse(struct jst_addr *out, struct jst_slice text)
         return JOIST_OK;
     }
     return jst_addr_literal(out, host, port);
-}
-
-/* ---- resolving ---- */
-
-/* RFC 6761 6.3: this name is always loopback, even where nobody wrote it into /etc/hosts. */
-static bool
-is_localhost(struct jst_slice host)
-{
-    return jst_slice_ieq(host, JST_S("localhost")) || jst_slice_ieq(host, JST_S("localhost."));
-}
-
-static size_t
-add_loopback(struct jst_addr *out, size_t cap, uint16_t port)
-{
-    if (cap > 0) {
-        (void)jst_addr_literal(&out[0], JST_S("127.0.0.1"), port);
-    }
-    if (cap > 1) {
-        set_in6(&out[1], &in6addr_loopback, port);
-    }
-    return JST_MIN(cap, 2);
-}
-
-static size_t
-copy_found(struct jst_addr *out, size_t cap, const struct addrinfo *list, uint16_t port)
-{
-    size_t n = 0;
-
-    for (const struct addrinfo *ai = list; ai != NULL && n < cap; ai = ai->ai_next) {
-        if ((ai->ai_family != AF_INET && ai->ai_family != AF_INET6) ||
-            ai->ai_addrlen > sizeof(out[n].u)) {
-            continue;
-        }
-        out[n] = (struct jst_addr){.len = ai->ai_addrlen};
-        memcpy(&out[n].u, ai->ai_addr, ai->ai_addrlen);
-        if (ai->ai_family == AF_INET) {
-            out[n].u.in4.sin_port = htons(port);
-        } else {
-            out[n].u.in6.sin6_port = htons(port);
-        }
-        n++;
-    }
-    return n;
-}
-
-int
-jst_addr_resolve(struct jst_addr *out, size_t *n, struct jst_slice host, uint16_t port)
-{
-    /* No AI_ADDRCONFIG: it hides loopback addresses on a machine without a network. */
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *list = NULL;
-    char name[256]; /* RFC 1035 2.3.4: 255 bytes at most */
-    size_t found = 0;
-    int rc;
-
-    if (*n > 0 && jst_addr_literal(&out[0], host, port) == JOIST_OK) {
-        *n = 1;
-        return JOIST_OK;
-    }
-    if (host.n == 0 || !copy_z(name, sizeof(name), host)) {
-        return JOIST_E_RESOLVE;
-    }
-    rc = getaddrinfo(name, NULL, &hints, &list);
-    if (rc == 0) {
-        found = copy_found(out, *n, list, port);
-        freeaddrinfo(list);
-    } else if (rc == EAI_MEMORY) {
-        return JOIST_E_NOMEM;
-    }
-    if (found == 0 && is_localhost(host)) {
-        found = add_loopback(out, *n, port);
-    }
-    if (found == 0) {
-        return JOIST_E_RESOLVE;
-    }
-    *n = found;
-    return JOIST_OK;
 }
 
 /* ---- printing ---- */

@@ -3,7 +3,7 @@
 /*
  * Socket addresses: read, print, compare. The one place that reads an address.
  *
- * Threads: pure, any (jst_addr_resolve blocks).
+ * Threads: pure, any.
  */
 #include "base/base.h"
 
@@ -35,10 +35,6 @@ int jst_addr_literal(struct jst_addr *out, struct jst_slice host, uint16_t port)
 
 /** 0.0.0.0:port. */
 void jst_addr_any4(struct jst_addr *out, uint16_t port);
-
-/** Resolve by the system's resolver; may block for seconds. `*n` in: capacity, out: count.
- *  JOIST_E_RESOLVE, JOIST_E_NOMEM. */
-int jst_addr_resolve(struct jst_addr *out, size_t *n, struct jst_slice host, uint16_t port);
 
 /** "127.0.0.1:80", "[::1]:80", "unix:/run/x.sock"; always NUL-terminated. Returns the length. */
 size_t jst_addr_print(char out[JST_ADDR_TEXT_BYTES], const struct jst_addr *a);

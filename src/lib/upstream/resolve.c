@@ -180,7 +180,10 @@ jst_names_is_server(struct jst_slice text)
 {
     struct jst_addr a;
 
-    return text.n > 0 && text.p[0] != ':' && parse_server(&a, text) == JOIST_OK &&
+    if (jst_addr_literal(&a, text, 53) == JOIST_OK) {
+        return true;
+    }
+    return text.n > 0 && text.p[0] != ':' && jst_addr_parse(&a, text) == JOIST_OK &&
            a.u.any.sa_family != AF_UNIX && jst_addr_port(&a) != 0;
 }
 

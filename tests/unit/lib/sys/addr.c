@@ -254,32 +254,6 @@ test_key(void **state)
     assert_memory_equal(key_a, zeros, 16);
 }
 
-static void
-test_resolve(void **state)
-{
-    struct jst_addr found[4];
-    size_t n = JST_COUNT(found);
-    char out[JST_ADDR_TEXT_BYTES];
-
-    (void)state;
-    assert_int_equal(jst_addr_resolve(found, &n, JST_S("localhost"), 8080), JOIST_OK);
-    assert_in_range(n, 1, JST_COUNT(found));
-    for (size_t i = 0; i < n; i++) {
-        (void)jst_addr_print(out, &found[i]);
-        if (strcmp(out, "127.0.0.1:8080") != 0 && strcmp(out, "[::1]:8080") != 0) {
-            fail_msg("localhost is %s", out);
-        }
-    }
-    n = 1;
-    assert_int_equal(jst_addr_resolve(found, &n, JST_S("192.0.2.7"), 1), JOIST_OK);
-    assert_int_equal(n, 1);
-    (void)jst_addr_print(out, &found[0]);
-    assert_string_equal(out, "192.0.2.7:1");
-    n = 4;
-    assert_int_equal(jst_addr_resolve(found, &n, JST_S(""), 1), JOIST_E_RESOLVE);
-    assert_int_equal(jst_addr_resolve(found, &n, jst_slice("a\0b", 3), 1), JOIST_E_RESOLVE);
-}
-
 int
 main(void)
 {
@@ -288,7 +262,6 @@ main(void)
         cmocka_unit_test(test_longest_unix), cmocka_unit_test(test_unnamed_unix),
         cmocka_unit_test(test_eq),           cmocka_unit_test(test_cidr),
         cmocka_unit_test(test_cidr_text),    cmocka_unit_test(test_key),
-        cmocka_unit_test(test_resolve),
     };
 
     return cmocka_run_group_tests_name("sys/addr", tests, NULL, NULL);
