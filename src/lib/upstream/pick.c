@@ -52,7 +52,7 @@ take_turn(struct jst_view *view, struct jst_view_entry *e)
     if ((int64_t)(e->turn - view->turn) > 0) {
         view->turn = e->turn;
     }
-    e->turn = view->turn + (uint32_t)((1ull << 32) / e->weight);
+    e->turn = view->turn + jst_view_stride(e->weight);
 }
 
 static uint32_t

@@ -148,18 +148,12 @@ tell_panic(struct jst_upool *p, bool panic, uint32_t in_order, uint32_t addresse
 
 /* ---- the list ---- */
 
-static uint32_t
-stride_of(uint32_t weight)
-{
-    return (uint32_t)((1ull << 32) / weight);
-}
-
 /* Its turn goes on where it was; who is new, or was away for long, starts now. */
 static uint64_t
 turn_of(struct jst_upool *p, uint32_t i, uint32_t weight)
 {
     struct jst_view_target *v = &p->view->v[i];
-    uint32_t stride = stride_of(weight);
+    uint32_t stride = jst_view_stride(weight);
     int64_t ahead = (int64_t)(v->turn - p->view->turn);
 
     if (!v->has_turn || ahead < 0 || ahead > (int64_t)stride) {

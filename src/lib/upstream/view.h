@@ -29,6 +29,13 @@ struct jst_view_target {
 
 #define JST_WEIGHT_PARTS 16u
 
+/** From one turn to the next. */
+static inline uint32_t
+jst_view_stride(uint32_t weight)
+{
+    return (1u << 31) / weight; /* weights end at 65535 * JST_WEIGHT_PARTS: exact to a 2,000th */
+}
+
 struct jst_view {
     uint64_t epoch;
     uint64_t until_ms; /* look again then */

@@ -27,17 +27,38 @@ on_abort(struct jst_sink *s, int why)
     JST_CONTAINER(s, struct caller, sink)->why = why;
 }
 
-static const struct jst_sink_ops sink_ops = {.abort = on_abort};
+static void
+on_head(struct jst_sink *s, const struct jst_head *head)
+{
+    JST_CONTAINER(s, struct caller, sink)->status = head->status;
+}
 
 static void
-init(struct rig *r, const struct joist_pool_conf *conf)
+on_end(struct jst_sink *s, const struct jst_fields *trailers)
+{
+    (void)trailers;
+    JST_CONTAINER(s, struct caller, sink)->ends++;
+}
+
+static const struct jst_sink_ops sink_ops = {.head = on_head, .end = on_end, .abort = on_abort};
+
+void
+rig_make_pool(struct jst_pool **out, const struct joist_pool_conf *conf)
+{
+    assert_int_equal(jst_pool_create(out, conf, NULL, NULL), 0);
+}
+
+void
+rig_init_conf(struct rig *r, const struct joist_pool_conf *conf)
 {
     memset(r, 0, sizeof(*r));
     fake_reset();
     clock_ns = 1000000000;
     assert_int_equal(jst_loop_create(&r->local.loop, &fake_clock), 0);
     assert_int_equal(jst_upstreams_create(&r->local.upstreams, &r->local, fake_open), 0);
-    assert_int_equal(jst_pool_create(&r->pool, conf, NULL, NULL), 0);
+    rig_make_pool(&r->pool, conf);
+    assert_int_equal(jst_states_create(&r->states), 0);
+    assert_int_equal(jst_pool_track(r->pool, conf, r->states, rig_now_ms(r)), 0);
     assert_int_equal(jst_upool_acquire(&r->upool, r->local.upstreams, r->pool, 1000), 0);
 }
 
@@ -53,7 +74,7 @@ rig_init(struct rig *r, const char *const *urls, const uint32_t *weights, size_t
         targets[i] =
             (struct joist_target_conf){.url = urls[i], .weight = weights != NULL ? weights[i] : 1};
     }
-    init(r, &conf);
+    rig_init_conf(r, &conf);
 }
 
 void
@@ -62,7 +83,7 @@ rig_init_tls(struct rig *r, const char *url, const struct joist_target_tls_conf 
     struct joist_target_conf target = {.url = url, .weight = 1, .tls = tls};
     struct joist_pool_conf conf = {.targets = &target, .targets_n = 1, .idle_max = 2};
 
-    init(r, &conf);
+    rig_init_conf(r, &conf);
 }
 
 void
@@ -75,6 +96,7 @@ rig_fini(struct rig *r)
         assert_true(fakes[i].gone);
     }
     jst_pool_destroy(&r->pool);
+    jst_states_destroy(&r->states);
     jst_loop_destroy(&r->local.loop);
 }
 
@@ -100,6 +122,12 @@ rig_wait(struct rig *r, uint64_t ms)
     clock_ns += ms * 1000000;
     jst_loop_turn(r->local.loop, 0);
     jst_loop_turn(r->local.loop, 0); /* what the timers have posted */
+}
+
+uint64_t
+rig_now_ms(const struct rig *r)
+{
+    return jst_loop_now_ms(r->local.loop);
 }
 
 void

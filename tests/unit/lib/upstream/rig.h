@@ -4,9 +4,11 @@
  * A loop, a pool of fake connections, and callers that remember how their call ended.
  */
 #include "fake.h"
+#include "upstream/state.h"
 
 struct rig {
     struct jst_local local;
+    struct jst_states *states;
     struct jst_pool *pool;
     struct jst_upool *upool;
 };
@@ -19,7 +21,12 @@ struct caller {
     struct joist_timeouts_conf timeouts;
     struct jst_slice target;
     int why;
+    uint16_t status; /* of the head that came */
+    unsigned ends;
 };
+
+void rig_make_pool(struct jst_pool **out, const struct joist_pool_conf *conf);
+void rig_init_conf(struct rig *r, const struct joist_pool_conf *conf);
 
 void rig_init(struct rig *r, const char *const *urls, const uint32_t *weights, size_t n,
               enum joist_strategy strategy);
@@ -39,6 +46,7 @@ void rig_give_addrs(struct rig *r, uint32_t n);
 
 /* Another clock: `ms` later. */
 void rig_wait(struct rig *r, uint64_t ms);
+uint64_t rig_now_ms(const struct rig *r);
 
 void run_call(struct rig *r, struct caller *c, enum jst_method method);
 void run_many(struct rig *r, struct caller *v, size_t n);
