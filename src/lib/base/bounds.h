@@ -122,8 +122,11 @@
 /* How often one request may be started again because the origin did nothing with it. */
 #define JST_UPSTREAM_RETRIES_MAX 3u
 
-/* A new address of a name has so long at least to connect before the next one is tried. */
+/* A new address of a name has its share of the time to connect, and so long at least, before the
+ * next one is tried (RFC 8305 5 has the 250 ms); so many of a call may have their time, the last of
+ * them all of it. */
 #define JST_ADDR_ATTEMPT_MS 250u
+#define JST_ADDR_SLOW_MAX   4u
 /* An address that could not be connected to is left out for so long. */
 #define JST_ADDR_SKIP_MS 10000u
 

@@ -135,7 +135,7 @@ jst_live_next_addr(struct jst_live *live, const struct jst_addrs *addrs, uint32_
         live->addrs_skip_until_ms = now_ms(live) + JST_ADDR_SKIP_MS;
     }
     live->addrs_skip |= 1u << (*addr % addrs->n);
-    if (*tries + 1 >= addrs->n) {
+    if (*tries + 1 >= (why == JOIST_E_TIMEOUT ? JST_MIN(addrs->n, JST_ADDR_SLOW_MAX) : addrs->n)) {
         return false;
     }
     i = choose(live, addrs, *addr + 1);
@@ -147,12 +147,12 @@ jst_live_next_addr(struct jst_live *live, const struct jst_addrs *addrs, uint32_
 uint64_t
 jst_addr_attempt_ms(const struct jst_addrs *addrs, uint32_t tries, uint64_t connect_ms)
 {
-    uint64_t share;
+    uint32_t n = JST_MIN(addrs->n, JST_ADDR_SLOW_MAX);
+    uint64_t share = JST_MAX(connect_ms / n, JST_ADDR_ATTEMPT_MS);
 
-    if (tries + 1 >= addrs->n) {
+    if (tries + 1 >= n) {
         return connect_ms;
     }
-    share = JST_MAX(connect_ms / addrs->n, JST_ADDR_ATTEMPT_MS);
     return connect_ms > 0 ? JST_MIN(connect_ms, share) : share;
 }
 
