@@ -2,8 +2,7 @@
 #include "codec/proxy_protocol.h"
 
 #include "base/str.h"
-
-#include <arpa/inet.h>
+#include "codec/ip_text.h"
 
 /* Version 2: signature, version and command, family, length of the rest. */
 #define SIGNATURE_BYTES 12u
@@ -47,16 +46,9 @@ read_port(uint16_t *out, struct jst_slice text)
 }
 
 static bool
-read_ip(uint8_t out[16], int family, struct jst_slice text)
+read_ip(uint8_t out[16], enum jst_proxy_family family, struct jst_slice text)
 {
-    char copy[INET6_ADDRSTRLEN];
-
-    if (text.n == 0 || text.n >= sizeof(copy)) {
-        return false;
-    }
-    memcpy(copy, text.p, text.n);
-    copy[text.n] = '\0';
-    return inet_pton(family, copy, out) == 1;
+    return family == JST_PROXY_TCP4 ? jst_ip4_read(out, text) : jst_ip6_read(out, text);
 }
 
 /* The line without "PROXY " and its end. */
@@ -67,7 +59,6 @@ read_line(struct jst_proxy_header *h, struct jst_slice rest)
     struct jst_slice source;
     struct jst_slice target;
     struct jst_slice source_port;
-    int family = AF_INET;
 
     if (jst_slice_eq(what, JST_S("UNKNOWN"))) {
         return JOIST_OK; /* whatever else is said is not to be looked at */
@@ -76,15 +67,14 @@ read_line(struct jst_proxy_header *h, struct jst_slice rest)
         h->family = JST_PROXY_TCP4;
     } else if (jst_slice_eq(what, JST_S("TCP6"))) {
         h->family = JST_PROXY_TCP6;
-        family = AF_INET6;
     } else {
         return JOIST_E_PROTO;
     }
     source = jst_slice_cut(&rest, ' ');
     target = jst_slice_cut(&rest, ' ');
     source_port = jst_slice_cut(&rest, ' ');
-    if (rest.p == NULL || !read_ip(h->source, family, source) ||
-        !read_ip(h->target, family, target) || !read_port(&h->source_port, source_port) ||
+    if (rest.p == NULL || !read_ip(h->source, h->family, source) ||
+        !read_ip(h->target, h->family, target) || !read_port(&h->source_port, source_port) ||
         !read_port(&h->target_port, rest)) {
         return JOIST_E_PROTO;
     }
@@ -279,21 +269,33 @@ jst_proxy_parse(struct jst_proxy_header *out, struct jst_slice in, unsigned vers
 
 /* ---- printing ---- */
 
+static void
+add_ip(struct jst_str *s, const struct jst_proxy_header *h, const uint8_t ip[16])
+{
+    if (h->family == JST_PROXY_TCP4) {
+        jst_str_fmt(s, " %u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
+        return;
+    }
+    for (unsigned i = 0; i < 16; i += 2) {
+        jst_str_fmt(s, "%s%x", i == 0 ? " " : ":", be16(ip + i));
+    }
+}
+
 static size_t
 print_v1(char *out, const struct jst_proxy_header *h)
 {
-    int family = h->family == JST_PROXY_TCP4 ? AF_INET : AF_INET6;
-    char source[INET6_ADDRSTRLEN];
-    char target[INET6_ADDRSTRLEN];
+    struct jst_str s = jst_str(out, JST_PROXY_PRINT_BYTES_MAX);
 
-    if ((h->family != JST_PROXY_TCP4 && h->family != JST_PROXY_TCP6) ||
-        inet_ntop(family, h->source, source, sizeof(source)) == NULL ||
-        inet_ntop(family, h->target, target, sizeof(target)) == NULL) {
-        return jst_fmt(out, JST_PROXY_PRINT_BYTES_MAX, "PROXY UNKNOWN\r\n");
+    if (h->family != JST_PROXY_TCP4 && h->family != JST_PROXY_TCP6) {
+        jst_str_add(&s, JST_S("PROXY UNKNOWN\r\n"));
+        return s.n;
     }
-    return jst_fmt(out, JST_PROXY_PRINT_BYTES_MAX, "PROXY %s %s %s %u %u\r\n",
-                   family == AF_INET ? "TCP4" : "TCP6", source, target, (unsigned)h->source_port,
-                   (unsigned)h->target_port);
+    jst_str_add(&s, h->family == JST_PROXY_TCP4 ? JST_S("PROXY TCP4") : JST_S("PROXY TCP6"));
+    add_ip(&s, h, h->source);
+    add_ip(&s, h, h->target);
+    jst_str_fmt(&s, " %u %u\r\n", (unsigned)h->source_port, (unsigned)h->target_port);
+    JST_ASSERT(!s.full);
+    return s.n;
 }
 
 static char *

@@ -23,7 +23,7 @@ static const struct {
     {BYTES("PROXY TCP4 255.255.255.255 0.0.0.0 65535 0\r\n"), JST_PROXY_TCP4,
      "PROXY TCP4 255.255.255.255 0.0.0.0 65535 0\r\n"},
     {BYTES("PROXY TCP6 2001:db8::1 ::1 1 2\r\n"), JST_PROXY_TCP6,
-     "PROXY TCP6 2001:db8::1 ::1 1 2\r\n"},
+     "PROXY TCP6 2001:db8:0:0:0:0:0:1 0:0:0:0:0:0:0:1 1 2\r\n"},
     {BYTES("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
      JST_PROXY_TCP6,
@@ -39,7 +39,7 @@ static const struct {
     {BYTES(SIG "\x21\x21\0\x24"
                "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
                "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\x01\0\x02"),
-     JST_PROXY_TCP6, "PROXY TCP6 2001:db8::1 ::1 1 2\r\n"},
+     JST_PROXY_TCP6, "PROXY TCP6 2001:db8:0:0:0:0:0:1 0:0:0:0:0:0:0:1 1 2\r\n"},
     /* a name and padding are skipped */
     {BYTES(SIG "\x21\x11\0\x19"
                "\xc0\0\x02\x01\xc6\x33\x64\x02\x9c\x40\x01\xbb"
