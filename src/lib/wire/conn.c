@@ -54,6 +54,24 @@ jst_conn_read(struct jst_conn *c, char *out, size_t cap)
     return jst_errno_code(errno);
 }
 
+int
+jst_conn_peek(const struct jst_conn *c, char *out, size_t cap)
+{
+    ssize_t n;
+
+    JST_ASSERT(c->layer == NULL && (c->flags & JST_CONN_CLOSED) == 0);
+    do {
+        n = jst_call_recv(c->io.fd, out, cap, MSG_PEEK);
+    } while (n < 0 && errno == EINTR);
+    return n > 0 ? (int)n : n == 0 ? JOIST_E_CLOSED : jst_errno_code(errno);
+}
+
+int
+jst_conn_local(struct jst_addr *out, int fd)
+{
+    return jst_sock_local(fd, out);
+}
+
 bool
 jst_conn_is_readable(const struct jst_conn *c)
 {
@@ -122,25 +140,6 @@ jst_conn_want_read(struct jst_conn *c)
     }
 }
 
-static void
-run_read_task(struct jst_task *t)
-{
-    struct jst_conn *c = JST_CONTAINER(t, struct jst_conn, read_task);
-
-    /* After a failed write there may still be a response to read. */
-    if ((c->flags & (JST_CONN_CLOSED | JST_CONN_CONNECTING | JST_CONN_SHAKING)) == 0) {
-        c->ev->on_readable(c);
-    }
-    if ((c->flags & (JST_CONN_FAILED | JST_CONN_CLOSED)) == JST_CONN_FAILED && c->why != 0) {
-        int why = c->why;
-
-        c->why = 0;
-        c->ev->on_failed(c, why);
-    }
-}
-
-/* ---- events ---- */
-
 /* It can be used now: let what was queued meanwhile leave, and tell. */
 static void
 begin_use(struct jst_conn *c)
@@ -150,22 +149,6 @@ begin_use(struct jst_conn *c)
     }
     if (c->ev->on_connected != NULL) {
         c->ev->on_connected(c);
-    }
-}
-
-static void
-finish_connect(struct jst_conn *c)
-{
-    int rc = jst_sock_error(c->io.fd);
-
-    c->flags &= (uint16_t)~JST_CONN_CONNECTING;
-    if (rc < 0) {
-        jst_conn_fail(c, rc);
-        return;
-    }
-    c->flags |= JST_CONN_WRITABLE;
-    if ((c->flags & JST_CONN_SHAKING) == 0) {
-        begin_use(c);
     }
 }
 
@@ -184,6 +167,49 @@ go_on_shaking(struct jst_conn *c)
     c->flags &= (uint16_t)~JST_CONN_SHAKING;
     begin_use(c);
     return (c->flags & (JST_CONN_CLOSED | JST_CONN_FAILED)) == 0;
+}
+
+static void
+run_read_task(struct jst_task *t)
+{
+    struct jst_conn *c = JST_CONTAINER(t, struct jst_conn, read_task);
+    const unsigned busy =
+        JST_CONN_SHAKING | JST_CONN_CONNECTING | JST_CONN_CLOSED | JST_CONN_FAILED;
+
+    /* After a failed write there may still be a response to read. */
+    if ((c->flags & busy) == JST_CONN_SHAKING) {
+        if (go_on_shaking(c) && jst_conn_is_readable(c)) {
+            c->ev->on_readable(c);
+        }
+    } else if ((c->flags & (JST_CONN_CLOSED | JST_CONN_CONNECTING | JST_CONN_SHAKING)) == 0) {
+        c->ev->on_readable(c);
+    }
+    if ((c->flags & (JST_CONN_FAILED | JST_CONN_CLOSED)) == JST_CONN_FAILED && c->why != 0) {
+        int why = c->why;
+
+        c->why = 0;
+        c->ev->on_failed(c, why);
+    }
+}
+
+/* ---- events ---- */
+
+static void
+finish_connect(struct jst_conn *c)
+{
+    int rc = jst_sock_error(c->io.fd);
+
+    c->flags &= (uint16_t)~JST_CONN_CONNECTING;
+    if (rc < 0) {
+        jst_conn_fail(c, rc);
+        return;
+    }
+    c->flags |= JST_CONN_WRITABLE;
+    if ((c->flags & JST_CONN_SHAKING) == 0) {
+        begin_use(c);
+    } else if (c->out.first != NULL) { /* what goes ahead of TLS */
+        jst_loop_defer(c->loop, &c->write_task);
+    }
 }
 
 static void

@@ -70,6 +70,13 @@ int jst_conn_move(struct jst_conn *to, struct jst_conn *from, const struct jst_c
  * is shorter than `cap` clears readability, so no second call is spent on EAGAIN. */
 int jst_conn_read(struct jst_conn *c, char *out, size_t cap);
 
+/** Look at what a read would find first, and leave it there; of a connection without TLS (yet).
+ *  Returns as jst_conn_read(). */
+int jst_conn_peek(const struct jst_conn *c, char *out, size_t cap);
+
+/** The address that a connection's socket is bound to. JOIST_E_IO: it is none. */
+int jst_conn_local(struct jst_addr *out, int fd);
+
 /** May a read find something without a new event? */
 bool jst_conn_is_readable(const struct jst_conn *c);
 
@@ -97,5 +104,6 @@ bool jst_conn_is_at_end(const struct jst_conn *c);
  *  turn. Idempotent. `reset`: with an RST, so that the peer cannot take a cut body for a whole. */
 void jst_conn_close(struct jst_conn *c, bool reset);
 
-/** Something may have been left over by a short read: post on_readable again after this event. */
+/** Something may have been left over by a short read: post on_readable again after this event.
+ *  While a TLS handshake is under way it goes on instead. */
 void jst_conn_want_read(struct jst_conn *c);

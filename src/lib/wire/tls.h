@@ -71,6 +71,7 @@ struct jst_tls_server_conf {
  *  ECH and keys were given. */
 int jst_tls_server_create(struct jst_tls_server **out, const struct jst_tls_server_conf *conf,
                           struct jst_tls_report *r);
+struct jst_tls_server *jst_tls_server_ref(struct jst_tls_server *s);
 void jst_tls_server_unref(struct jst_tls_server **take);
 
 /** Would both names (lower case, no port) be served with the same certificate: each by its exact
@@ -107,7 +108,8 @@ void jst_tls_client_unref(struct jst_tls_client **take);
  * the handshake is complete. `session`: a place of the caller's (the reactor's live target), which
  * must outlive `c` or be taken away with jst_tls_forget_session(); what is in it is offered, and
  * newer ones are put there. May be NULL. Failures: on_failed with JOIST_E_CERT (not verified; see
- * jst_tls_error()) or JOIST_E_TLS. JOIST_E_NOMEM: close `c`.
+ * jst_tls_error()) or JOIST_E_TLS. JOIST_E_NOMEM: close `c`. What is in c->out already goes ahead
+ * of the handshake, in the clear.
  */
 int jst_tls_connect(struct jst_conn *c, struct jst_tls_client *t, struct jst_tls_session **session);
 void jst_tls_forget_session(struct jst_conn *c);

@@ -385,6 +385,7 @@ jst_tls_begin(struct jst_conn *c, struct jst_tls_conn *t)
 {
     c->layer = &t->layer;
     c->flags |= JST_CONN_SHAKING;
+    t->sealed = (uint32_t)c->out.bytes; /* what was written before goes ahead, in the clear */
 }
 
 const struct jst_tls_info *

@@ -272,6 +272,13 @@ jst_tls_server_create(struct jst_tls_server **out, const struct jst_tls_server_c
     return JOIST_OK;
 }
 
+struct jst_tls_server *
+jst_tls_server_ref(struct jst_tls_server *s)
+{
+    (void)__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+    return s;
+}
+
 void
 jst_tls_server_unref(struct jst_tls_server **take)
 {
@@ -315,8 +322,7 @@ jst_tls_accept(struct jst_conn *c, struct jst_tls_server *s)
     if (rc < 0) {
         return rc;
     }
-    (void)__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
-    t->server = s;
+    t->server = jst_tls_server_ref(s);
     SSL_set_accept_state(t->ssl);
     jst_tls_begin(c, t);
     return JOIST_OK;
