@@ -108,6 +108,8 @@ uint16_t joist_engine_port(const struct joist_engine *e, size_t listener);
     X(upstream_breaker_opens, "breakers of targets that opened")                                   \
     X(upstream_panics, "requests of upstreams with too few targets in order")                      \
     X(upstream_idle, "idle connections to origins now")                                            \
+    X(proxy_headers, "PROXY headers taken from clients' connections")                              \
+    X(proxy_failures, "client connections closed for a PROXY header that was missing or wrong")    \
     X(tls_handshakes, "TLS handshakes of clients completed")                                       \
     X(tls_failures, "TLS handshakes of clients that failed")                                       \
     X(tls_resumed, "TLS handshakes that resumed a session")                                        \

@@ -62,6 +62,7 @@ jst_build_written_pool(struct jst_build *b, const char *name, const struct jst_p
             .weight = t->weight,
             .srv = t->srv,
             .tls = jst_part_is_https(t->url) ? &t->tls : NULL,
+            .proxy_protocol = (enum joist_proxy_protocol)t->proxy_protocol,
             .pos = jst_build_pos(b, &t->part.node->at),
         };
     }

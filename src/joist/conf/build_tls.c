@@ -98,6 +98,9 @@ set_listener(struct jst_build *b, struct joist_listener_conf *to,
     to->h1 = has_protocol(from, "http/1.1");
     to->h2 = has_protocol(from, "h2");
     to->https_port = (uint16_t)from->redirect_https;
+    to->proxy_protocol = (enum joist_proxy_protocol)from->proxy_protocol;
+    to->proxy_protocol_from = from->proxy_protocol_from.v;
+    to->proxy_protocol_from_n = from->proxy_protocol_from.n;
     to->pos = jst_build_pos_of_part(b, &from->part);
 }
 

@@ -60,7 +60,8 @@ expected(struct jst_fill *f, const struct jst_key *key)
     case JST_KEY_TEXT:
         return "a string";
     case JST_KEY_WORD:
-        return join_words(f, key->words);
+        return jst_diags_fmt(f->report, "%s%s", key->truth != NULL ? "true, false, " : "",
+                             join_words(f, key->words));
     case JST_KEY_TEXTS:
         if (key->words != NULL) {
             return jst_diags_fmt(f->report, "a list of %s", join_words(f, key->words));

@@ -75,6 +75,8 @@ struct jst_part_listener {
     struct jst_texts alpn; /* never empty once the file was read */
     struct jst_part_listener_tls *tls;
     uint32_t redirect_https; /* a port; 0: no */
+    unsigned proxy_protocol; /* enum joist_proxy_protocol */
+    struct jst_texts proxy_protocol_from;
 };
 
 /* What pools and their targets have in common: both structs begin like this one. */
@@ -95,6 +97,7 @@ struct jst_part_target {
     struct joist_target_tls_conf tls;
     const char *url;
     uint32_t weight;
+    unsigned proxy_protocol; /* enum joist_proxy_protocol */
     bool srv;
 };
 

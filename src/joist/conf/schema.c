@@ -213,12 +213,20 @@ static const struct jst_key listener_keys[] = {
     KEY(jst_part_listener, redirect_https, JST_KEY_UINT, .fallback = "false", .truth = "443",
         .min = 1, .max = 65535, .example = "true",
         .doc = "Answer every request with a 301 to https on this port; true: 443"),
-    LATER("proxy_protocol", "the PROXY protocol"),
+    KEY(jst_part_listener, proxy_protocol, JST_KEY_WORD, .fallback = "false", .truth = "any",
+        WORDS("off", "v1", "v2", "any"), .example = "true",
+        .doc = "Connections must begin with a header of the PROXY protocol, which names the client "
+               "that a load balancer speaks for; true: of either version"),
+    KEY(jst_part_listener, proxy_protocol_from, JST_KEY_TEXTS, .check = jst_check_cidr,
+        .example = "[\"10.0.0.0/8\"]",
+        .doc = "Networks of the load balancers that send it; who connects from elsewhere is served "
+               "as the client that it is; none: everybody has to send it, and is believed"),
     LATER("limits", "limits of a listener"),
 };
 
 static const struct jst_rule listener_rules[] = {
     {JST_RULE_NOT_BOTH, "tls", "redirect_https", "a listener with TLS is https already"},
+    NEEDS("proxy_protocol_from", "proxy_protocol", NULL),
 };
 
 static const struct jst_key ech_keys[] = {
@@ -271,6 +279,10 @@ static const struct jst_key target_keys[] = {
                "\"h2c://host:port\" (HTTP/2 without TLS) or \"unix:/run/app.sock\""),
     KEY(jst_part_target, weight, JST_KEY_UINT, .fallback = "1", .min = 1, .max = 65535,
         .example = "2", .doc = "Its share of the requests, compared with the other targets"),
+    KEY(jst_part_target, proxy_protocol, JST_KEY_WORD, .fallback = "off", WORDS("off", "v1", "v2"),
+        .doc = "Tell the origin who the client is, by a header of the PROXY protocol at the "
+               "beginning of each connection, before TLS: every request gets a connection of its "
+               "own, over HTTP/1.1"),
     KEY(jst_part_target, srv, JST_KEY_BOOL, .fallback = "false",
         .doc = "The URL's host is a service, as in \"http://_http._tcp.example.com\": its SRV "
                "records say which hosts and ports there are, with priority and weight"),

@@ -63,7 +63,7 @@ struct jst_key {
     const char *fallback;     /* the default as text; NULL: none */
     uint64_t min;             /* UINT, SIZE, PERCENT, DURATION */
     uint64_t max;             /* 0: no limit */
-    const char *truth;        /* UINT, DURATION: what `true` stands for; false is 0 */
+    const char *truth;        /* UINT, DURATION, WORD: what `true` stands for; false is 0 */
     const char *const *words; /* ends in NULL; of TEXTS: there are no others */
     const struct jst_word_later *words_later; /* ends in a NULL word */
     jst_check_f *check;                       /* TEXT, TEXTS: each; PAIRS: each name */

@@ -22,7 +22,7 @@ type_text(const struct jst_key *key)
     case JST_KEY_TEXT:
         return "string";
     case JST_KEY_WORD:
-        return "word";
+        return key->truth != NULL ? "true, false or word" : "word";
     case JST_KEY_TEXTS:
         return key->words != NULL                   ? "list of words"
                : (key->flags & JST_KEY_ONE_OK) != 0 ? "string or list of strings"

@@ -18,20 +18,6 @@ store(void *object, const struct jst_key *key, uint64_t v)
     return JST_VALUE_OK;
 }
 
-/* A key that is a number or yes or no: no is 0, which nobody may write as a number. */
-static enum jst_value_result
-truth_from_text(void *object, const struct jst_key *key, bool yes)
-{
-    struct jst_key plain = *key;
-
-    plain.truth = NULL;
-    if (yes) {
-        return jst_value_from_text(object, &plain, jst_slice_z(key->truth));
-    }
-    plain.min = 0;
-    return store(object, &plain, 0);
-}
-
 static ptrdiff_t
 find_word(const char *const *words, struct jst_slice text)
 {
@@ -72,6 +58,24 @@ word_from_text(void *object, const struct jst_key *key, struct jst_slice text)
         return JST_VALUE_OK;
     }
     return jst_word_find_later(key, text) != NULL ? JST_VALUE_LATER : JST_VALUE_MALFORMED;
+}
+
+/* A key that is a number, or a word, or yes or no: no is 0, which nobody may write as a number, or
+ * the first word. */
+static enum jst_value_result
+truth_from_text(void *object, const struct jst_key *key, bool yes)
+{
+    struct jst_key plain = *key;
+
+    plain.truth = NULL;
+    if (yes) {
+        return jst_value_from_text(object, &plain, jst_slice_z(key->truth));
+    }
+    if (key->type == JST_KEY_WORD) {
+        return word_from_text(object, key, jst_slice_z(key->words[0]));
+    }
+    plain.min = 0;
+    return store(object, &plain, 0);
 }
 
 static enum jst_value_result

@@ -8,6 +8,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static void
+tell_limit(struct jst_reactor *r, uint32_t open)
+{
+    const struct joist_limits_conf *limits = &r->h1.limits;
+
+    JST_STAT_ADD(&r->local, conns_refused, 1);
+    JST_STAT_ADD(&r->local, limit_conns, 1);
+    JST_LOG(&r->log->log, WARN, CONNS_LIMIT, "open=%u conns_max=%u conns_per_ip=%u", open,
+            limits->conns_max, limits->conns_per_ip);
+}
+
 static bool
 admit(struct jst_reactor *r, const struct jst_peer *peer)
 {
@@ -16,21 +27,34 @@ admit(struct jst_reactor *r, const struct jst_peer *peer)
     uint32_t open = __atomic_add_fetch(&e->conns_open, 1, __ATOMIC_RELAXED);
 
     if ((limits->conns_max == 0 || open <= limits->conns_max) &&
-        jst_client_table_enter(e->clients, &peer->addr, limits->conns_per_ip) == JOIST_OK) {
+        (peer->uncounted ||
+         jst_client_table_enter(e->clients, &peer->addr, limits->conns_per_ip) == JOIST_OK)) {
         return true;
     }
     (void)__atomic_sub_fetch(&e->conns_open, 1, __ATOMIC_RELAXED);
-    JST_STAT_ADD(&r->local, conns_refused, 1);
-    JST_STAT_ADD(&r->local, limit_conns, 1);
-    JST_LOG(&r->log->log, WARN, CONNS_LIMIT, "open=%u conns_max=%u conns_per_ip=%u", open - 1,
-            limits->conns_max, limits->conns_per_ip);
+    tell_limit(r, open - 1);
     return false;
+}
+
+int
+jst_accept_source(struct jst_reactor *r, struct jst_peer *peer)
+{
+    struct joist_engine *e = r->engine;
+    int rc = jst_client_table_enter(e->clients, &peer->addr, r->h1.limits.conns_per_ip);
+
+    peer->uncounted = rc < 0;
+    if (rc < 0) {
+        tell_limit(r, __atomic_load_n(&e->conns_open, __ATOMIC_RELAXED));
+    }
+    return rc;
 }
 
 void
 jst_accept_dismiss(struct jst_reactor *r, const struct jst_peer *peer)
 {
-    jst_client_table_leave(r->engine->clients, &peer->addr);
+    if (!peer->uncounted) {
+        jst_client_table_leave(r->engine->clients, &peer->addr);
+    }
     (void)__atomic_sub_fetch(&r->engine->conns_open, 1, __ATOMIC_RELAXED);
 }
 
@@ -42,9 +66,15 @@ take_conn(struct jst_acceptor *a, int fd, const struct jst_addr *from)
 {
     struct jst_reactor *r = a->reactor;
     const struct jst_front *front = &r->gen->snap->fronts->v[a->number];
-    struct jst_server_how how = {.tls = front->tls, .h1 = front->h1, .h2 = front->h2};
-    struct jst_peer peer = {
-        .addr = *from, .local_port = jst_addr_port(&a->listener->addr), .listener = a->number};
+    struct jst_server_how how = {.tls = front->tls,
+                                 .proxy_versions = jst_front_proxy_versions(front, from),
+                                 .h1 = front->h1,
+                                 .h2 = front->h2};
+    struct jst_peer peer = {.addr = *from,
+                            .local_port = jst_addr_port(&a->listener->addr),
+                            .listener = a->number,
+                            .fd = fd,
+                            .uncounted = how.proxy_versions != 0};
 
     if (!admit(r, &peer)) {
         close(fd);

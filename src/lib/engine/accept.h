@@ -20,5 +20,8 @@ void jst_accept_stop(struct jst_reactor *r, bool serve_queue);
 /** After descriptors had run out: look again. */
 void jst_accept_on_timer(struct jst_timer *t);
 
+/** A PROXY header has named the client: count it in. JOIST_E_LIMIT (told), JOIST_E_NOMEM. */
+int jst_accept_source(struct jst_reactor *r, struct jst_peer *peer);
+
 /** A connection that was admitted is over. */
 void jst_accept_dismiss(struct jst_reactor *r, const struct jst_peer *peer);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "engine/front.h"
 
+#include "codec/proxy_protocol.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -30,6 +32,49 @@ make_server(struct jst_front *f, const struct joist_listener_conf *l, struct jst
     c->h1 = f->h1;
     c->h2 = f->h2;
     return settle(r, before, &l->tls->pos, jst_tls_server_create(&f->tls, c, &report.base));
+}
+
+static int
+set_proxy_protocol(struct jst_front *f, const struct joist_listener_conf *l)
+{
+    switch (l->proxy_protocol) {
+    case JOIST_PROXY_PROTOCOL_OFF:
+        return JOIST_OK;
+    case JOIST_PROXY_PROTOCOL_V1:
+        f->proxy_versions = JST_PROXY_V1;
+        break;
+    case JOIST_PROXY_PROTOCOL_V2:
+        f->proxy_versions = JST_PROXY_V2;
+        break;
+    case JOIST_PROXY_PROTOCOL_ANY:
+        f->proxy_versions = JST_PROXY_V1 | JST_PROXY_V2;
+        break;
+    }
+    f->proxy_from = calloc(l->proxy_protocol_from_n + 1, sizeof(*f->proxy_from));
+    if (f->proxy_from == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    for (; f->proxy_from_n < l->proxy_protocol_from_n; f->proxy_from_n++) {
+        int rc = jst_cidr_parse(&f->proxy_from[f->proxy_from_n],
+                                jst_slice_z(l->proxy_protocol_from[f->proxy_from_n]));
+
+        JST_ASSERT(rc == JOIST_OK); /* checked before */
+    }
+    return JOIST_OK;
+}
+
+unsigned
+jst_front_proxy_versions(const struct jst_front *f, const struct jst_addr *a)
+{
+    if (f->proxy_versions == 0 || f->proxy_from_n == 0 || a->u.any.sa_family == AF_UNIX) {
+        return f->proxy_versions; /* whoever may open a Unix socket was let in by its folder */
+    }
+    for (size_t i = 0; i < f->proxy_from_n; i++) {
+        if (jst_cidr_has(&f->proxy_from[i], a)) {
+            return f->proxy_versions;
+        }
+    }
+    return 0;
 }
 
 /* What a browser gets that was told http:// and a TLS port. */
@@ -70,6 +115,9 @@ make_fronts(struct jst_fronts *fronts, const struct joist_conf *conf,
             f->asks_cert = l->tls->client_auth != JOIST_CLIENT_AUTH_OFF;
             rc = make_server(f, l, &c, r);
         }
+        if (set_proxy_protocol(f, l) < 0) {
+            rc = settle(r, r->errors, &l->pos, JOIST_E_NOMEM);
+        }
         first = first < 0 ? first : rc;
     }
     return first;
@@ -107,6 +155,7 @@ jst_fronts_destroy(struct jst_fronts **take)
     }
     for (size_t i = 0; i < fronts->n; i++) {
         jst_tls_server_unref(&fronts->v[i].tls);
+        free(fronts->v[i].proxy_from);
     }
     jst_tls_certs_unref(&fronts->certs);
     free(fronts);

@@ -8,13 +8,17 @@
  * Threads: immutable after create; read by all reactors.
  */
 #include "engine/check.h"
+#include "sys/addr.h"
 
 struct jst_front {
     struct jst_tls_server *tls; /* owned; NULL: plain */
     uint16_t https_port;        /* every request gets a redirect there; 0: it is served */
     bool h1;
     bool h2;
-    bool asks_cert; /* of clients: X-Client-* is ours to say */
+    bool asks_cert;              /* of clients: X-Client-* is ours to say */
+    unsigned proxy_versions;     /* of a PROXY header (proxy_protocol.h); 0: none is taken */
+    struct jst_cidr *proxy_from; /* owned; who sends it */
+    size_t proxy_from_n;         /* 0: everyone */
 };
 
 struct jst_fronts {
@@ -29,3 +33,6 @@ struct jst_fronts {
 int jst_fronts_create(struct jst_fronts **out, const struct joist_conf *conf,
                       struct jst_tls_tickets *tickets, struct jst_report *r);
 void jst_fronts_destroy(struct jst_fronts **take);
+
+/** The versions of the PROXY header that a connection from `a` has to begin with; 0: none. */
+unsigned jst_front_proxy_versions(const struct jst_front *f, const struct jst_addr *a);

@@ -45,6 +45,12 @@ on_conn_gone(struct jst_server_owner *owner, const struct jst_peer *peer)
     check_drained(r);
 }
 
+static int
+on_conn_source(struct jst_server_owner *owner, struct jst_peer *peer)
+{
+    return jst_accept_source(JST_CONTAINER(owner, struct jst_reactor, owner), peer);
+}
+
 static void
 on_drain_timer(struct jst_timer *t)
 {
@@ -145,6 +151,7 @@ jst_reactor_create(struct jst_reactor **out, struct joist_engine *e, size_t numb
                                          .conns = &r->conns,
                                          .h2_conns = &r->h2_conns,
                                          .handshakes = &r->handshakes,
+                                         .on_source = on_conn_source,
                                          .on_gone = on_conn_gone};
     seed(&r->local.rand);
     rc = jst_loop_create(&r->loop, NULL);

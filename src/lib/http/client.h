@@ -34,6 +34,8 @@ struct jst_call {
     struct jst_sink *on_response;  /* gets interim heads, head, data, end or abort */
     struct jst_source *on_request; /* gets resume(credit) when the client wants request body, and
                                       cancel if it wants none any more (the response goes on) */
+    /* whom a PROXY header names; NULL: nobody */
+    const struct jst_peer *peer;
     const struct joist_timeouts_conf *timeouts;
     struct jst_slice extra;     /* header lines printed behind req's fields, each with CRLF */
     struct jst_slice host;      /* value for Host */
@@ -148,12 +150,14 @@ struct jst_client_to {
     bool h2;                          /* plain: HTTP/2 by prior knowledge. With TLS ALPN decides */
     uint64_t connect_ms;              /* with TLS the handshake is part of it; 0: for ever */
     uint64_t keepalive_ms;            /* idle for so long: it closes */
+    uint8_t proxy_version; /* begin with a PROXY header, ahead of TLS, for HTTP/1.1; 0: none */
+    const struct jst_peer *peer; /* ... that names this client; NULL: nobody */
 };
 
-/** Opens connections: the engine plugs proto/dial.h into upstream/. With plain HTTP/1.1 one call
- * may be started at once; that the connect fails is that call's error. Else it is a dial, which
- * takes no call: on_opened or on_gone comes. Returns 0, or what hindered even the attempt:
- *  JOIST_E_NOMEM, NOFILE, REFUSED, UNREACH. */
+/** Opens connections: the engine plugs proto/dial.h into upstream/. With plain HTTP/1.1, and with a
+ * PROXY header, one call may be started at once; that the connect (or the TLS handshake) fails is
+ * that call's error. Else it is a dial, which takes no call: on_opened or on_gone comes. Returns 0,
+ * or what hindered even the attempt: JOIST_E_NOMEM, NOFILE, REFUSED, UNREACH. */
 typedef int jst_client_open_f(struct jst_client **out, struct jst_local *local,
                               const struct jst_client_to *to, const struct jst_client_events *ev,
                               void *ev_ctx);

@@ -103,9 +103,11 @@ struct jst_service {
 
 /** What the client's connection is, for logs and forwarding headers. Lives with the connection. */
 struct jst_peer {
-    struct jst_addr addr; /* the TCP peer's */
+    struct jst_addr addr; /* the TCP peer's, or whom its PROXY header names */
     uint16_t local_port;
-    uint16_t listener;              /* number of the listener that it came by; the service's own */
+    uint16_t listener; /* number of the listener that it came by; the service's own */
+    int fd;            /* its socket: to ask for its addresses, for nothing else */
+    bool uncounted;    /* its address is not known yet, nor counted; the service's own */
     const struct jst_tls_info *tls; /* NULL: plain */
 };
 

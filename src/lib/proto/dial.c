@@ -197,7 +197,7 @@ jst_dial(struct jst_client **out, struct jst_local *local, const struct jst_clie
     struct dial *d;
     int rc;
 
-    if (to->tls == NULL && !to->h2) {
+    if ((to->tls == NULL && !to->h2) || to->proxy_version > 0) {
         return jst_h1_client_open(out, local, to, ev, ev_ctx);
     }
     d = calloc(1, sizeof(*d));

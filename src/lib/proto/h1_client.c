@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "proto/h1_client_int.h"
+#include "proto/proxy_header.h"
 #include "wire/tls.h"
 
 #include <stdlib.h>
@@ -85,6 +86,9 @@ jst_h1c_fail(struct jst_h1_client *c, int why, const char *detail)
     call->detail = detail;
     if ((why == JOIST_E_TLS || why == JOIST_E_CERT) && call->arena != NULL) {
         call->tls_error = jst_arena_copy(call->arena, jst_tls_error(&c->conn));
+    }
+    if (c->local != NULL && !c->connected) { /* it was its own dial */
+        c->base.error = jst_tls_error(&c->conn);
     }
     jst_h1c_let_go(c, why, true);
     if (tunnel) {
@@ -218,6 +222,10 @@ on_connected(struct jst_conn *conn)
     struct jst_h1_client *c = JST_CONTAINER(conn, struct jst_h1_client, conn);
 
     c->connected = true;
+    if (c->local != NULL) {
+        JST_STAT_ADD(c->local, upstream_tls, 1);
+        JST_STAT_ADD(c->local, upstream_tls_resumed, jst_tls_info(conn)->resumed ? 1 : 0);
+    }
     if (c->call != NULL) {
         c->call->connected = true;
         jst_h1c_ask_body(c);
@@ -228,7 +236,12 @@ on_connected(struct jst_conn *conn)
 static void
 on_failed(struct jst_conn *conn, int why)
 {
-    give_up(JST_CONTAINER(conn, struct jst_h1_client, conn), why);
+    struct jst_h1_client *c = JST_CONTAINER(conn, struct jst_h1_client, conn);
+
+    if (c->local != NULL && !c->connected && (why == JOIST_E_TLS || why == JOIST_E_CERT)) {
+        JST_STAT_ADD(c->local, upstream_tls_failures, 1);
+    }
+    give_up(c, why);
 }
 
 static void
@@ -317,6 +330,25 @@ free_client(struct jst_loop *l, struct jst_h1_client *c)
     free(c);
 }
 
+/* The PROXY header first, then TLS: what waits in `out` when TLS begins goes ahead of it. */
+static int
+begin_named(struct jst_h1_client *c, struct jst_local *local, const struct jst_client_to *to)
+{
+    char header[JST_PROXY_PRINT_BYTES_MAX];
+    size_t n = jst_proxy_header_print(header, to->peer, to->proxy_version);
+    int rc = jst_chain_add_copy(&c->conn.out, header, n);
+
+    if (rc == JOIST_OK && to->tls != NULL) {
+        c->local = local;
+        rc = jst_tls_connect(&c->conn, to->tls, to->session);
+    }
+    if (rc < 0) { /* the pool never hears of it */
+        c->phase = H1C_GONE;
+        jst_conn_close(&c->conn, true);
+    }
+    return rc;
+}
+
 int
 jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struct jst_client_to *to,
                    const struct jst_client_events *ev, void *ev_ctx)
@@ -332,6 +364,12 @@ jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struc
     if (rc < 0) {
         free_client(l, c);
         return rc;
+    }
+    if (to->proxy_version > 0) {
+        rc = begin_named(c, local, to);
+        if (rc < 0) {
+            return rc;
+        }
     }
     jst_timer_set(l, &c->timer,
                   to->connect_ms > 0 ? jst_loop_now_ms(l) + to->connect_ms : JST_NEVER);

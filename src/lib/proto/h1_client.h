@@ -25,7 +25,8 @@
 #include "http/client.h"
 #include "wire/conn.h"
 
-/** Plain HTTP/1.1; `to->tls` is not looked at. */
+/** HTTP/1.1, plain; with TLS only where a PROXY header goes ahead of it: a connection of one call.
+ */
 jst_client_open_f jst_h1_client_open;
 
 /** Go on with a connection (moved, see jst_conn_move()) that is open, after a TLS handshake.

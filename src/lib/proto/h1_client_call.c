@@ -163,7 +163,7 @@ jst_h1c_start(struct jst_client *base, struct jst_call *call)
     int rc;
 
     JST_ASSERT(c->call == NULL && c->phase == H1C_IDLE);
-    JST_ASSERT_HOT(c->conn.out.bytes == 0 && c->held == NULL);
+    JST_ASSERT_HOT((c->conn.out.bytes == 0 || !c->connected) && c->held == NULL);
     c->call = call;
     c->phase = H1C_HEAD;
     c->head_seen = 0;

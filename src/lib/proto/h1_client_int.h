@@ -30,7 +30,8 @@ struct jst_h1_client {
     struct jst_h1_decoder decoder;
     struct jst_buf *held; /* bytes read and not used: part of a head, or body beyond the credit */
     /* borrowed */
-    struct jst_call *call; /* NULL while idle */
+    struct jst_call *call;   /* NULL while idle */
+    struct jst_local *local; /* of one that shakes hands itself, to count that; else NULL */
     /* plain */
     uint64_t keepalive_ms;
     size_t unsent_body; /* body bytes taken and not yet given back as credit */

@@ -317,7 +317,7 @@ jst_h1_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer
 
 int
 jst_h1_server_adopt(struct jst_server_owner *owner, struct jst_conn *conn,
-                    const struct jst_peer *peer)
+                    const struct jst_peer *peer, bool sniff_h2)
 {
     struct jst_h1_server *c = create(owner, peer);
     int rc;
@@ -332,6 +332,7 @@ jst_h1_server_adopt(struct jst_server_owner *owner, struct jst_conn *conn,
         return rc;
     }
     c->peer.tls = jst_tls_info(&c->conn);
+    c->sniff_h2 = sniff_h2;
     begin(c);
     return JOIST_OK;
 }

@@ -17,10 +17,10 @@
 struct jst_h1_server;
 
 /** Go on with an open connection (moved, see jst_conn_move()) as HTTP/1.1. `peer` is copied;
- * `owner` is borrowed until on_gone. JOIST_E_NOMEM, JOIST_E_LIMIT: then no callback comes and
- * `conn` stays the caller's. */
+ * `owner` is borrowed until on_gone; `sniff_h2` as below. JOIST_E_NOMEM, JOIST_E_LIMIT: then no
+ * callback comes and `conn` stays the caller's. */
 int jst_h1_server_adopt(struct jst_server_owner *owner, struct jst_conn *conn,
-                        const struct jst_peer *peer);
+                        const struct jst_peer *peer, bool sniff_h2);
 
 /** Take over an accepted socket, plain. `peer` is copied; `owner` is borrowed until on_gone.
  *  `sniff_h2`: a connection that begins with the preface of HTTP/2 (RFC 9113 3.4) is handed to

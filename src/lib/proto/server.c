@@ -3,17 +3,22 @@
 
 #include "proto/h1_server.h"
 #include "proto/h2_server.h"
+#include "proto/proxy_header.h"
 
 #include <stdlib.h>
 
-/* A TLS handshake under way. It is all that stands between accept and a protocol, so that neither
- * protocol has to know a connection that cannot speak yet. */
+/* A connection that cannot speak yet: its PROXY header or its TLS handshake is under way. It is all
+ * that stands between accept and a protocol, so that neither protocol has to know of either. */
 struct handshake {
     struct jst_conn conn; /* first: freed with it */
     struct jst_list link;
     struct jst_timer timer;
+    struct jst_tls_server *tls;     /* counted; NULL: plain */
     struct jst_server_owner *owner; /* borrowed */
     struct jst_peer peer;
+    uint8_t proxy_versions; /* a header of these is still to come; 0: none */
+    bool h1;                /* plain: what is spoken behind the header */
+    bool h2;
     bool closed;
     bool passed_on; /* a protocol has the connection now */
 };
@@ -41,6 +46,12 @@ log_failure(struct handshake *h, struct jst_slice why)
 {
     char ip[JST_ADDR_TEXT_BYTES];
 
+    if (h->proxy_versions != 0) {
+        JST_STAT_ADD(h->owner->local, proxy_failures, 1);
+        JST_LOG(h->owner->local->log, WARN, PROXY_FAILED, "peer=%.*s err=\"%.*s\"",
+                (int)jst_addr_print_ip(ip, &h->peer.addr), ip, JST_PRI(why));
+        return;
+    }
     JST_STAT_ADD(h->owner->local, tls_failures, 1);
     JST_LOG(h->owner->local->log, INFO, TLS_FAILED, "client=%.*s err=\"%.*s\"",
             (int)jst_addr_print_ip(ip, &h->peer.addr), ip, JST_PRI(why));
@@ -75,6 +86,7 @@ on_closed(struct jst_conn *conn)
 
     jst_timer_fini(conn->loop, &h->timer);
     jst_list_remove(&h->link);
+    jst_tls_server_unref(&h->tls);
     if (!h->passed_on) {
         JST_STAT_SUB(h->owner->local, conns_open, 1);
         h->owner->on_gone(h->owner, &h->peer);
@@ -94,17 +106,13 @@ count_handshake(struct jst_local *local, const struct jst_tls_info *info)
     JST_STAT_ADD(local, tls_unknown_sni, info->sni_unknown ? 1 : 0);
 }
 
+/* Its protocol takes the connection over. */
 static void
-on_connected(struct jst_conn *conn)
+pass_on(struct handshake *h, bool h2, bool sniff_h2)
 {
-    struct handshake *h = handshake_of(conn);
-    const struct jst_tls_info *info = jst_tls_info(conn);
-    int rc;
+    int rc = h2 ? jst_h2_server_adopt(h->owner, &h->conn, &h->peer, JST_SLICE_NONE)
+                : jst_h1_server_adopt(h->owner, &h->conn, &h->peer, sniff_h2);
 
-    JST_ASSERT(info != NULL);
-    count_handshake(h->owner->local, info);
-    rc = info->alpn == JST_ALPN_H2 ? jst_h2_server_adopt(h->owner, conn, &h->peer, JST_SLICE_NONE)
-                                   : jst_h1_server_adopt(h->owner, conn, &h->peer);
     if (rc < 0) {
         JST_LOG(h->owner->local->log, ERROR, OUT_OF_MEMORY, "what=connection");
         close_handshake(h, true);
@@ -115,11 +123,94 @@ on_connected(struct jst_conn *conn)
     jst_timer_stop(&h->timer);
 }
 
-/* Nothing is read before on_connected; this is an end that came early. */
+static void
+on_connected(struct jst_conn *conn)
+{
+    struct handshake *h = handshake_of(conn);
+    const struct jst_tls_info *info = jst_tls_info(conn);
+
+    JST_ASSERT(info != NULL);
+    count_handshake(h->owner->local, info);
+    pass_on(h, info->alpn == JST_ALPN_H2, false);
+}
+
+static void
+begin_tls(struct handshake *h)
+{
+    if (jst_tls_accept(&h->conn, h->tls) < 0) {
+        log_failure(h, JST_S("out of memory"));
+        close_handshake(h, false);
+    }
+}
+
+/* ---- a PROXY header ---- */
+
+/* What stands behind the header is still in the socket: whoever comes next is told to read. */
+static void
+take_header(struct handshake *h, const struct jst_proxy_header *header, int n)
+{
+    char taken[JST_PROXY_V2_BYTES_MAX];
+    struct jst_server_owner *owner = h->owner;
+
+    if (jst_conn_read(&h->conn, taken, (size_t)n) != n) { /* it was there when we looked */
+        close_handshake(h, true);
+        return;
+    }
+    h->proxy_versions = 0;
+    JST_STAT_ADD(owner->local, proxy_headers, 1);
+    jst_proxy_header_source(&h->peer.addr, header);
+    if (owner->on_source != NULL && owner->on_source(owner, &h->peer) < 0) {
+        close_handshake(h, false);
+    } else if (h->tls != NULL) {
+        begin_tls(h);
+        if (!h->closed) {
+            jst_conn_want_read(&h->conn);
+        }
+    } else {
+        pass_on(h, h->h2 && !h->h1, h->h2);
+    }
+}
+
+/* Nothing is taken before the header is whole, so every byte behind it stays where it is. */
+static void
+look_for_header(struct handshake *h)
+{
+    char seen[JST_PROXY_V2_BYTES_MAX];
+    struct jst_proxy_header header;
+    int n = jst_conn_peek(&h->conn, seen, sizeof(seen));
+    int rc;
+
+    if (n == JOIST_E_AGAIN) {
+        return;
+    }
+    if (n == JOIST_E_CLOSED || n == JOIST_E_RESET) { /* as checks of load balancers do */
+        close_handshake(h, false);
+        return;
+    }
+    rc = n < 0 ? n : jst_proxy_parse(&header, jst_slice(seen, (size_t)n), h->proxy_versions);
+    if (rc > 0) {
+        take_header(h, &header, rc);
+    } else if (rc != JOIST_E_AGAIN || jst_conn_has_hangup(&h->conn)) {
+        log_failure(h, rc == JOIST_E_AGAIN   ? JST_S("the header is cut short")
+                       : rc == JOIST_E_LIMIT ? JST_S("the header is too long")
+                       : rc == JOIST_E_PROTO ? JST_S("no PROXY header, or a malformed one")
+                                             : jst_slice_z(joist_error_text(rc)));
+        close_handshake(h, true);
+    }
+}
+
+/* Of TLS nothing is read before on_connected; this is an end that came early. */
 static void
 on_readable(struct jst_conn *conn)
 {
-    if (jst_conn_has_hangup(conn)) {
+    struct handshake *h = handshake_of(conn);
+
+    if (h->closed) {
+        return;
+    }
+    if (h->proxy_versions != 0) {
+        look_for_header(h);
+    } else if (jst_conn_has_hangup(conn)) {
         on_failed(conn, JOIST_E_CLOSED);
     }
 }
@@ -134,8 +225,8 @@ static const struct jst_conn_events handshake_events = {
 /* ---- open ---- */
 
 static int
-open_tls(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
-         struct jst_tls_server *tls)
+open_handshake(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
+               const struct jst_server_how *how)
 {
     struct handshake *h = calloc(1, sizeof(*h));
     struct jst_loop *l = owner->local->loop;
@@ -157,13 +248,16 @@ open_tls(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
     h->owner = owner;
     h->peer = *peer;
     h->peer.tls = NULL;
+    h->tls = how->tls != NULL ? jst_tls_server_ref(how->tls) : NULL;
+    h->proxy_versions = (uint8_t)how->proxy_versions;
+    h->h1 = how->h1;
+    h->h2 = how->h2;
     jst_list_insert(owner->handshakes, &h->link);
     JST_STAT_ADD(owner->local, conns_open, 1);
     JST_STAT_ADD(owner->local, conns_accepted, 1);
     jst_timer_set(l, &h->timer, ms > 0 ? jst_loop_now_ms(l) + ms : JST_NEVER);
-    if (jst_tls_accept(&h->conn, tls) < 0) {
-        log_failure(h, JST_S("out of memory"));
-        close_handshake(h, false); /* the descriptor is ours by now: it ends as a connection */
+    if (h->proxy_versions == 0) {
+        begin_tls(h); /* the descriptor is ours by now: should it fail, it ends as a connection */
     }
     return JOIST_OK;
 fail:
@@ -175,8 +269,8 @@ int
 jst_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
                 const struct jst_server_how *how)
 {
-    if (how->tls != NULL) {
-        return open_tls(owner, fd, peer, how->tls);
+    if (how->tls != NULL || how->proxy_versions != 0) {
+        return open_handshake(owner, fd, peer, how);
     }
     if (how->h2 && !how->h1) {
         return jst_h2_server_open(owner, fd, peer);

@@ -3,10 +3,14 @@
 /*
  * Client connections of any protocol: what they share, and how one begins.
  *
- * Job:     take an accepted socket, speak TLS on it if the listener does, and give the connection
- * to the protocol that was agreed on (ALPN), or that its first bytes show. Flow:    accept ->
- * jst_server_open() -> h1 | TLS handshake -> h1 or h2 -> on_gone. Owner:   each connection frees
- * itself after it is closed; on_gone is its last word. Threads: the reactor's.
+ * Job:     take an accepted socket, read its PROXY header if one is due, speak TLS on it if the
+ *          listener does, and give the connection to the protocol that was agreed on (ALPN), or
+ *          that its first bytes show.
+ * Flow:    accept -> jst_server_open() -> [PROXY header ->] h1 | TLS handshake -> h1 or h2 ->
+ *          on_gone.
+ * Owner:   each connection frees itself after it is closed; on_gone is its last word.
+ * Threads: the reactor's.
+ * Limits:  header and handshake together: the header timeout.
  */
 #include "base/list.h"
 #include "http/stream.h"
@@ -25,7 +29,10 @@ struct jst_server_owner {
     struct jst_local *local;
     struct jst_list *conns;      /* HTTP/1.1 connections link themselves here, */
     struct jst_list *h2_conns;   /* HTTP/2 ones here, */
-    struct jst_list *handshakes; /* and those whose TLS handshake is under way here */
+    struct jst_list *handshakes; /* and those that have no protocol yet here */
+    /** A PROXY header has come: peer->addr is the client's from now on. An error (JOIST_E_LIMIT:
+     *  it has too many connections) closes the connection. May be NULL. */
+    int (*on_source)(struct jst_server_owner *owner, struct jst_peer *peer);
     /** Its last word. Counters conns_open and conns_accepted are the protocol's; this is for what
      *  the engine counts. */
     void (*on_gone)(struct jst_server_owner *owner, const struct jst_peer *peer);
@@ -34,13 +41,14 @@ struct jst_server_owner {
 /** How a listener speaks. */
 struct jst_server_how {
     struct jst_tls_server *tls; /* borrowed during the call; NULL: plain */
+    unsigned proxy_versions; /* a PROXY header of these comes first (proxy_protocol.h); 0: none */
     bool h1;
     bool h2;
 };
 
-/** Take over an accepted socket. `peer` is copied (its tls is set after the handshake); `owner` is
- *  borrowed until on_gone. JOIST_E_NOMEM, JOIST_E_LIMIT: then no callback comes and the descriptor
- *  stays the caller's. */
+/** Take over an accepted socket. `peer` is copied (its tls is set after the handshake, its addr by
+ *  a PROXY header); `owner` is borrowed until on_gone. JOIST_E_NOMEM, JOIST_E_LIMIT: then no
+ * callback comes and the descriptor stays the caller's. */
 int jst_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
                     const struct jst_server_how *how);
 

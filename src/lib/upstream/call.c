@@ -108,7 +108,13 @@ connect_and_start(struct jst_live *live, struct jst_call *call)
 {
     struct jst_upstreams *u = live->u;
     const struct jst_addrs *addrs = jst_target_addrs(jst_call_target(call));
-    struct jst_client_to to = {.keepalive_ms = live->keepalive_ms};
+    struct jst_client_to to = {
+        .tls = jst_call_target(call)->tls, /* only with a PROXY header, else it is no direct one */
+        .session = &live->lanes[call->lane].session,
+        .keepalive_ms = live->keepalive_ms,
+        .proxy_version = live->proxy_version,
+        .peer = call->peer,
+    };
     struct jst_client *c = NULL;
     int rc;
 

@@ -218,7 +218,7 @@ static void
 put_idle(struct jst_live *live, struct jst_client *c)
 {
     JST_ASSERT_HOT(!c->pool_idle);
-    if (live->u->closing || jst_live_is_stale(live, c)) {
+    if (live->u->closing || live->proxy_version > 0 || jst_live_is_stale(live, c)) {
         retire(live, c);
         if (is_awaited(live)) {
             jst_wait_pump(live);
@@ -311,10 +311,10 @@ on_gone(struct jst_client *c, void *ctx, int why)
 
     set_idle(live, c, false);
     jst_list_remove(&c->pool_link);
+    if ((why == JOIST_E_TLS || why == JOIST_E_CERT) && (c->dial || c->error.n > 0)) {
+        log_tls_failure(live, c, why);
+    }
     if (c->dial) {
-        if (why == JOIST_E_TLS || why == JOIST_E_CERT) {
-            log_tls_failure(live, c, why);
-        }
         live->lanes[c->lane].dials_n--;
         jst_wait_dial_failed(live, c, why);
         return;

@@ -69,7 +69,8 @@ make_live(struct jst_upstreams *u, const struct jst_target *t, uint64_t hash)
     live->hash = hash;
     live->name = same_piece(live->key, t->key, t->name);
     live->tls_name = same_piece(live->key, t->key, t->tls_name);
-    live->direct = t->tls == NULL && !t->h2c;
+    live->proxy_version = t->proxy_version;
+    live->direct = (t->tls == NULL && !t->h2c) || t->proxy_version > 0;
     live->lanes[JST_LANE_ANY].proto = t->h2c                         ? JST_LANE_H2
                                       : t->tls != NULL && !t->tls_h1 ? JST_LANE_H1
                                                                      : JST_LANE_UNKNOWN;

@@ -63,7 +63,8 @@ struct jst_live {
     uint32_t addrs_skip;          /* a bit for each that could not be connected to ... */
     uint64_t addrs_skip_until_ms; /* ... until then */
     uint32_t magic;               /* it travels as the clients' ev_ctx */
-    bool direct;                  /* plain HTTP/1.1: no dials */
+    uint8_t proxy_version;        /* each connection names one client: it serves one call */
+    bool direct;                  /* plain HTTP/1.1, or a PROXY header: no dials */
     bool upgrade_h1;              /* learnt: its HTTP/2 takes no extended CONNECT */
 };
 

@@ -47,8 +47,9 @@ struct jst_target {
     struct jst_slice tls_name;     /* in key: what the certificate is verified against; or empty */
     uint16_t port;
     uint16_t weight;
-    bool h2c; /* HTTP/2 by prior knowledge */
-    bool srv; /* host is a service: SRV records say where */
+    bool h2c;              /* HTTP/2 by prior knowledge */
+    bool srv;              /* host is a service: SRV records say where */
+    uint8_t proxy_version; /* each connection begins with a PROXY header, for one call; 0: none */
 };
 
 struct jst_tracking; /* track.h */

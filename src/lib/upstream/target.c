@@ -117,6 +117,9 @@ make_key(struct jst_target *t, const struct jst_url *url, const struct joist_tar
     if (t->srv) {
         jst_str_add(&s, JST_S("|srv"));
     }
+    if (t->proxy_version > 0) {
+        jst_str_fmt(&s, "|proxy=v%u", t->proxy_version);
+    }
     if (jst_slice_eq(url->scheme, JST_S("https"))) {
         add_tls(&s, t, tls);
     }
@@ -195,7 +198,7 @@ make_tls(struct jst_target *t, const struct joist_target_conf *conf, struct jst_
         .tls = conf->tls, .host = t->host, .h1 = true, .pos = &conf->pos};
     int rc;
 
-    c.h2 = !tls_of(conf)->http1_only;
+    c.h2 = !tls_of(conf)->http1_only && t->proxy_version == 0;
     rc = jst_tls_client_create(&t->tls, &c, report);
     if (rc == JOIST_OK && c.h2) {
         c.h2 = false;
@@ -221,6 +224,7 @@ jst_target_init(struct jst_target *t, const struct joist_target_conf *conf,
     t->h2c = jst_slice_eq(url.scheme, JST_S("h2c"));
     t->srv = conf->srv;
     t->port = url.port;
+    t->proxy_version = (uint8_t)conf->proxy_protocol;
     t->weight = (uint16_t)JST_MIN(JST_MAX(conf->weight, 1u), UINT16_MAX);
     rc = make_key(t, &url, tls_of(conf));
     if (rc == JOIST_OK) {

@@ -36,6 +36,10 @@ static const char *const files[] = {
     "[\"https://x\", \"http://y\", { url = \"https://z\", sni = \"s\", http1_only = false, cert = "
     "\"own\" }]\n[[sites]]\nproxy = \"a\"\nhsts = \"365d\"\n",
     "[[sites]]\nhost = \"a\"\nroot = \"www\"\ntls = { cert = \"both.pem\" }\n",
+    "[[listeners]]\nbind = \":80\"\nproxy_protocol = true\nproxy_protocol_from = [\"::1\"]\n"
+    "[[listeners]]\nbind = \":81\"\nproxy_protocol = false\n[[listeners]]\nbind = \":82\"\n"
+    "proxy_protocol = \"v2\"\n[upstreams.a]\ntargets = [{ url = \"http://x\", proxy_protocol = "
+    "\"v1\" }]\n[[sites]]\nproxy = \"a\"\n",
     "[log]\naccess = \"off\"\n[[sites]]\nrespond = \"line\\none \\u0001 $${x} é\"\n",
 };
 
@@ -74,7 +78,7 @@ test_defaults_are_shown(void **state)
     assert_non_null(strstr(text, "[log.access]\nformat = \"combined\"\n"));
     assert_non_null(strstr(text, "[[listeners]]\nbind = \":8080\"\n"));
     assert_non_null(strstr(text, "index = [\"index.html\"]\n"));
-    assert_null(strstr(text, "proxy"));
+    assert_null(strstr(text, "proxy ="));
     free(text);
     unload(&l);
 }
