@@ -164,7 +164,7 @@ def print_figures(result, out):
                 out(f"  {name:<13} {key}: {value}")
 
 
-PRINTERS = {"cpu": print_cpu, "memory": print_memory, "conns": print_conns, "route": print_figures,
+PRINTERS = {"cpu": print_cpu, "memory": print_memory, "conns": print_conns, "route": print_figures, "pick": print_figures,
             "certs": print_figures}
 
 

@@ -26,6 +26,8 @@ IDLE_SETTLE_S = 6.0
 IDLE_STILL_BYTES = 64 * 1024  # PSS moves a little whenever anyone maps or leaves a shared library
 IDLE_PROBES = 100
 ROUTE_BENCH = os.path.join(peers.ROOT, "build", "release", "bench", "route_bench")
+PICK_BENCH = os.path.join(peers.ROOT, "build", "release", "bench", "pick_bench")
+PICK_NS_MAX = 100.0
 HANDSHAKE_LOAD = os.path.join(peers.ROOT, "build", "release", "bench", "handshake_load")
 TLS_OWN = os.path.join(peers.ROOT, "build", "release", "bench", "tls_own")
 ROUTE_BENCH_TIMEOUT_S = 120
@@ -38,7 +40,7 @@ ROUTE_LOAD_MS_MAX = 1000.0
 class Row:
     id: str
     title: str
-    kind: str  # "cpu", "memory", "conns", "route"
+    kind: str  # "cpu", "memory", "conns", "route", "pick"
     mode: str = "proxy"
     path: str = peers.PATH_SMALL
     conns: int = 64
@@ -83,6 +85,7 @@ ROWS = [
         goal_text="no error"),
     Row("route-lookup", "route lookup, 10,000 sites × 10 routes", "route",
         goal_text="lookup < 1 µs, load < 1 s"),
+    Row("target-pick", "choice of a target among 1,000, each strategy", "pick", goal_text="< 100 ns"),
 ]
 
 
@@ -395,23 +398,35 @@ def measure_conns(bench, row, result):
         result["verdict"] = "met" if joist["errors"] == 0 and full and joist["requests"] > 0 else "missed"
 
 
-# Route lookup: a program of its own, in process
+# Route lookup, and the choice of a target: programs of their own, in process
 
 
-def measure_route(bench, row, result):
+def measure_inside(bench, result, program):
+    """Run it and return the figures that it prints."""
+    name = os.path.basename(program)
     if not any(peer.name == "joist" for peer in bench.chosen):
         raise RuntimeError("Joist was not asked for")
-    if not os.access(ROUTE_BENCH, os.X_OK):
-        raise RuntimeError(f"{os.path.relpath(ROUTE_BENCH, peers.ROOT)} is not built")
-    status, text = bench.procs.run("route_bench", [ROUTE_BENCH], bench.proxy_cpu, ROUTE_BENCH_TIMEOUT_S)
+    if not os.access(program, os.X_OK):
+        raise RuntimeError(f"{os.path.relpath(program, peers.ROOT)} is not built")
+    status, text = bench.procs.run(name, [program], bench.proxy_cpu, ROUTE_BENCH_TIMEOUT_S)
     if status != 0:
-        raise RuntimeError(f"route_bench ended with {status}: " + text.strip()[-300:])
+        raise RuntimeError(f"{name} ended with {status}: " + text.strip()[-300:])
     try:
         figures = json.loads(text)
     except ValueError as e:
-        raise RuntimeError("route_bench did not print JSON: " + text.strip()[:200]) from e
+        raise RuntimeError(f"{name} did not print JSON: " + text.strip()[:200]) from e
     result["peers"]["joist"] = figures
-    judge_route(result, figures)
+    return figures
+
+
+def measure_route(bench, row, result):
+    judge_route(result, measure_inside(bench, result, ROUTE_BENCH))
+
+
+def measure_pick(bench, row, result):
+    figures = measure_inside(bench, result, PICK_BENCH)
+    slowest = max(value for key, value in figures.items() if key.endswith("_ns"))
+    result["verdict"] = "met" if slowest < PICK_NS_MAX else "missed"
 
 
 def figure(figures, *words):
@@ -477,4 +492,5 @@ def measure_certs(bench, row, result):
     result["verdict"] = "met" if ratio["median"] <= row.goal else "missed"
 
 
-MEASURES = {"certs": measure_certs, "cpu": measure_cpu, "memory": measure_memory, "conns": measure_conns, "route": measure_route}
+MEASURES = {"certs": measure_certs, "cpu": measure_cpu, "memory": measure_memory, "conns": measure_conns, "route": measure_route,
+            "pick": measure_pick}

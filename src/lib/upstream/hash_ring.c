@@ -3,12 +3,14 @@
 
 #include <stdlib.h>
 
-/* Points of a weight of one. The more, the more even: with 128 a target's share is within a tenth
+/* Points of a weight of one. The more, the more even: with 64 most shares are within an eighth
  * of its due. */
-#define POINTS_EACH 128u
+#define POINTS_EACH 64u
 /* On average at most; then all weights count half as many points, or a quarter, ... That is the one
  * step at which other keys move too. */
-#define POINTS_AVERAGE_MAX 256u
+#define POINTS_AVERAGE_MAX 128u
+/* So many stand in a line of memory: then the index stays small. */
+#define POINTS_A_PART 4u
 
 struct point {
     uint32_t at;
@@ -69,7 +71,7 @@ make_index(struct jst_hash_ring *r)
     uint32_t p = 0;
     size_t parts;
 
-    while (bits < 31 && 1u << bits < r->n) {
+    while (bits < 28 && POINTS_A_PART << bits < r->n) {
         bits++;
     }
     parts = (size_t)1 << bits;

@@ -127,7 +127,7 @@ test_heavy(void **state)
     t.weights[0] = 1;
     r = jst_hash_ring_create(t.keys, t.weights, t.n);
     assert_non_null(r);
-    assert_true(jst_hash_ring_points(r) <= TARGETS_MAX * 256);
+    assert_true(jst_hash_ring_points(r) <= TARGETS_MAX * 128);
     jst_hash_ring_destroy(&r);
 }
 
