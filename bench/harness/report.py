@@ -186,6 +186,6 @@ def summary_figure(result):
         return f"{joist['errors']} errors with {joist['open_max']:,} open"
     if result["kind"] == "certs" and "ratio" in joist:
         return f"{joist['ratio']:.2f} ×"
-    if result["kind"] == "route" and joist and "left_out" not in joist:
+    if result["kind"] in ("route", "pick") and joist and "left_out" not in joist:
         return ", ".join(f"{k} {v}" for k, v in joist.items())
     return "no figure"
