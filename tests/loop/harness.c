@@ -479,7 +479,8 @@ int
 rig_try_client(struct rig *g, struct peer *p)
 {
     struct jst_peer peer = {.local_port = 80};
-    struct jst_server_how how = {.h1 = true, .h2 = g->sniff_h2};
+    struct jst_server_how how = {
+        .proxy_versions = g->proxy_versions, .h1 = true, .h2 = g->sniff_h2};
     int fds[2];
     int rc;
 

@@ -57,8 +57,9 @@ struct rig {
     int last_why;
     uint16_t last_status;
     bool last_gone;
-    bool sniff_h2; /* rig_client() may begin with HTTP/2 */
-    void *ctx;     /* for services of a test's own */
+    bool sniff_h2;           /* rig_client() may begin with HTTP/2 */
+    unsigned proxy_versions; /* ... has to begin with a PROXY header of these */
+    void *ctx;               /* for services of a test's own */
 };
 
 void rig_init(struct rig *g);
