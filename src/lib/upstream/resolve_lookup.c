@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CLASS_IN    1
-#define TYPE_SRV    33
-#define TTL_DEFAULT 60 /* of what no server said: loopback */
+#define CLASS_IN 1
+#define TYPE_SRV 33
+#define TTL_FILE 10 /* of what no server said: /etc/hosts, loopback */
 /* Two sockets a server, and one for waking. */
 #define SOCKETS_MAX (JST_DNS_SERVERS_MAX * 4 + 1)
 
@@ -19,6 +19,7 @@ struct jst_dns {
     ares_channel channel;
     struct pollfd fds[SOCKETS_MAX]; /* the first is for waking */
     unsigned fds_n;
+    bool asking; /* inside of a call: what comes back there is no server's */
 };
 
 /* ---- addresses that were found ---- */
@@ -102,7 +103,8 @@ take_addresses(struct jst_lookup *l, const struct jst_srv *part, const struct ar
         } else {
             a->u.in6.sin6_port = htons(part->port);
         }
-        l->found.ttl_s = JST_MIN(l->found.ttl_s, (uint32_t)JST_MAX(node->ai_ttl, 0));
+        l->found.ttl_s =
+            JST_MIN(l->found.ttl_s, l->dns->asking ? TTL_FILE : (uint32_t)JST_MAX(node->ai_ttl, 0));
         n++;
     }
     jst_found_interleave(v, n);
@@ -132,7 +134,7 @@ add_loopback(struct jst_lookup *l, const struct jst_srv *part)
     (void)jst_found_add(&l->found, &a, part->rank);
     (void)jst_addr_literal(&a, JST_S("::1"), part->port);
     (void)jst_found_add(&l->found, &a, part->rank);
-    l->found.ttl_s = JST_MIN(l->found.ttl_s, TTL_DEFAULT);
+    l->found.ttl_s = JST_MIN(l->found.ttl_s, TTL_FILE);
 }
 
 /* ---- the steps ---- */
@@ -182,7 +184,9 @@ ask_addresses(struct jst_lookup *l, struct jst_lookup_part *part)
 
     part->lookup = l;
     l->left++;
+    l->dns->asking = true;
     ares_getaddrinfo(l->dns->channel, part->srv.host, NULL, &hints, on_addresses, part);
+    l->dns->asking = false;
 }
 
 static void
@@ -279,7 +283,7 @@ jst_dns_open(struct jst_dns **out, const char *servers, uint32_t timeout_ms)
     struct jst_dns *d = calloc(1, sizeof(*d));
     char lookups[] = "fb"; /* files, then DNS ("bind") */
     struct ares_options options = {
-        .flags = ARES_FLAG_EDNS,
+        .flags = ARES_FLAG_EDNS | ARES_FLAG_NOALIASES,
         .timeout = (int)timeout_ms,
         .tries = JST_DNS_TRIES,
         .lookups = lookups,
