@@ -168,7 +168,7 @@ ptrdiff_t jst_block_find(const struct jst_block *b, struct jst_slice name);
 size_t jst_block_get(const struct jst_block *b, const char *name);
 
 /* check.c: what single values must look like. */
-jst_check_f jst_check_bind, jst_check_cidr, jst_check_dns_server, jst_check_host, jst_check_path, jst_check_method,
-    jst_check_field_name, jst_check_field_value, jst_check_target, jst_check_proxy,
-    jst_check_pool_name, jst_check_hash_key, jst_check_plain, jst_check_redirect,
+jst_check_f jst_check_bind, jst_check_cidr, jst_check_dns_server, jst_check_host, jst_check_path,
+    jst_check_method, jst_check_field_name, jst_check_field_value, jst_check_target,
+    jst_check_proxy, jst_check_pool_name, jst_check_hash_key, jst_check_plain, jst_check_redirect,
     jst_check_error_page, jst_check_name;

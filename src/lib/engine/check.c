@@ -107,8 +107,10 @@ check_target(struct jst_report *r, const struct joist_target_conf *t)
     }
     if (t->srv && t->url != NULL && jst_url_parse(&url, jst_slice_z(t->url)) == JOIST_OK &&
         (url.port == 0 || jst_addr_literal(&a, url.host, 0) == JOIST_OK)) {
-        WRONG(r, &t->pos, "'%s' is no service: srv needs a name, as in "
-                          "\"http://_http._tcp.example.com\"", t->url);
+        WRONG(r, &t->pos,
+              "'%s' is no service: srv needs a name, as in "
+              "\"http://_http._tcp.example.com\"",
+              t->url);
     }
     if (t->weight < 1 || t->weight > 65535) {
         WRONG(r, &t->pos, "a weight is a number from 1 to 65535, not %u", t->weight);

@@ -47,9 +47,9 @@ struct jst_snapshot {
 };
 
 /** Compile a configuration that has no errors; `fronts` are those that were made of it. Names are
- *  added to `names` (NULL: not looked up), and for a while their first answers are waited for; those
- *  that have none are warnings to `r`. JOIST_E_NOMEM, JOIST_E_INVAL (a file of TLS that cannot be
- *  used any more; reported). */
+ *  added to `names` (NULL: not looked up), and for a while their first answers are waited for;
+ * those that have none are warnings to `r`. JOIST_E_NOMEM, JOIST_E_INVAL (a file of TLS that cannot
+ * be used any more; reported). */
 int jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf,
                         struct jst_fronts **take_fronts, struct jst_names *names,
                         struct jst_report *r);
