@@ -2,6 +2,9 @@
 /* Which address of a name a connection goes to: ranks, those that failed, attempts and their time.
  */
 #include "rig.h"
+#include "upstream/resolve_int.h"
+
+#include <stdlib.h>
 
 static const char *const one[] = {"http://127.0.0.1:1001"};
 
@@ -161,13 +164,153 @@ test_moved_meanwhile(void **state)
     rig_fini(&r);
 }
 
+/* ---- a name whose addresses change ---- */
+
+static int
+no_thread(void *ctx)
+{
+    (void)ctx;
+    return JOIST_E_NOMEM;
+}
+
+static const struct jst_names_events no_events = {.on_needed = no_thread};
+
+static void
+give(struct jst_name *name, uint32_t version, const char *ip)
+{
+    struct jst_addrs *addrs = calloc(1, sizeof(*addrs) + sizeof(addrs->v[0]));
+
+    assert_non_null(addrs);
+    addrs->n = 1;
+    addrs->even = true;
+    addrs->version = version;
+    assert_int_equal(jst_addr_literal(&addrs->v[0], jst_slice_z(ip), (uint16_t)(2000 + version)),
+                     0);
+    free(name->addrs); /* as after a round */
+    name->addrs = addrs;
+}
+
+/* What the resolver tells, on the reactor. */
+static void
+move(struct rig *r, uint32_t version, const char *ip)
+{
+    give(r->pool->v[0].dns, version, ip);
+    jst_upstreams_refresh(r->local.upstreams);
+}
+
+static void
+begin_named(struct rig *r, struct jst_names **names, const char *url)
+{
+    struct joist_target_conf target = {.url = url, .weight = 1};
+    struct joist_pool_conf conf = {.targets = &target, .targets_n = 1, .idle_max = 4};
+
+    rig_init(r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
+    jst_upool_release(&r->upool);
+    jst_pool_destroy(&r->pool);
+    assert_int_equal(jst_names_create(names, &no_events, NULL), 0);
+    assert_int_equal(jst_pool_create(&r->pool, &conf, *names, NULL), 0);
+    give(r->pool->v[0].dns, 1, "127.0.0.1");
+    assert_int_equal(jst_upool_acquire(&r->upool, r->local.upstreams, r->pool, 1000), 0);
+}
+
+static void
+end_named(struct rig *r, struct jst_names **names)
+{
+    rig_fini(r);
+    jst_names_destroy(names); /* it asserts that nobody counts a name any more */
+}
+
+static void
+test_connections_to_an_address_that_is_gone(void **state)
+{
+    struct jst_names *names;
+    struct rig r;
+    struct caller a, b, c;
+
+    (void)state;
+    begin_named(&r, &names, "http://app.test");
+    run_call(&r, &a, JST_METHOD_GET);
+    run_call(&r, &b, JST_METHOD_GET);
+    fake_finish(&fakes[0]);
+    assert_false(fakes[0].gone);
+    move(&r, 2, "127.0.0.2");
+    assert_true(fakes[0].gone);  /* it was idle */
+    assert_false(fakes[1].gone); /* its call goes on */
+    run_call(&r, &c, JST_METHOD_GET);
+    assert_int_equal(fakes[2].port, 2002);
+    fake_finish(&fakes[1]);
+    assert_true(fakes[1].gone);
+    assert_int_equal(a.why + b.why + c.why, 0);
+    fake_finish(&fakes[2]);
+    assert_false(fakes[2].gone);
+    rig_finish(&r);
+    end_named(&r, &names);
+}
+
+static void
+test_http2_to_an_address_that_is_gone(void **state)
+{
+    struct jst_names *names;
+    struct rig r;
+    struct caller a, b;
+    struct fake *old;
+
+    (void)state;
+    begin_named(&r, &names, "h2c://app.test");
+    run_call(&r, &a, JST_METHOD_GET);
+    old = fake_opened(&fakes[0], true, 8);
+    rig_turn(&r);
+    assert_ptr_equal(old->call, &a.call);
+    move(&r, 2, "127.0.0.2");
+    assert_false(old->gone);
+    run_call(&r, &b, JST_METHOD_GET); /* there is room on it, but not for new ones */
+    assert_ptr_equal(old->call, &a.call);
+    assert_int_equal(fakes[fakes_n - 1].port, 2002);
+    (void)fake_opened(&fakes[fakes_n - 1], true, 8);
+    rig_turn(&r);
+    fake_finish_call(old, &a.call);
+    assert_true(old->gone);
+    assert_int_equal(a.why + b.why, 0);
+    rig_finish(&r);
+    end_named(&r, &names);
+}
+
+/* A dial that was under way to the old address comes through. */
+static void
+test_dial_to_an_address_that_is_gone(void **state)
+{
+    struct jst_names *names;
+    struct rig r;
+    struct caller a;
+    struct fake *old;
+
+    (void)state;
+    begin_named(&r, &names, "h2c://app.test");
+    run_call(&r, &a, JST_METHOD_GET);
+    move(&r, 2, "127.0.0.2");
+    old = fake_opened(&fakes[0], true, 8);
+    assert_true(old->gone);
+    rig_turn(&r);
+    assert_int_equal(fakes[fakes_n - 1].port, 2002); /* another one for who waits */
+    (void)fake_opened(&fakes[fakes_n - 1], true, 8);
+    rig_turn(&r);
+    assert_int_equal(a.why, 0);
+    rig_finish(&r);
+    end_named(&r, &names);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_turn),         cmocka_unit_test(test_priorities),
-        cmocka_unit_test(test_weights),         cmocka_unit_test(test_time_of_attempts),
+        cmocka_unit_test(test_in_turn),
+        cmocka_unit_test(test_priorities),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_time_of_attempts),
         cmocka_unit_test(test_moved_meanwhile),
+        cmocka_unit_test(test_connections_to_an_address_that_is_gone),
+        cmocka_unit_test(test_http2_to_an_address_that_is_gone),
+        cmocka_unit_test(test_dial_to_an_address_that_is_gone),
     };
 
     return cmocka_run_group_tests_name("upstream/address", tests, NULL, NULL);
