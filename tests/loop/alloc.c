@@ -10,9 +10,11 @@
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);
+void *__real_aligned_alloc(size_t alignment, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
+void *__wrap_aligned_alloc(size_t alignment, size_t n);
 char *__wrap_strdup(const char *z);
 /* NOLINTEND(bugprone-reserved-identifier) */
 
@@ -50,6 +52,12 @@ void *
 __wrap_calloc(size_t n, size_t size)
 {
     return must_fail() ? NULL : __real_calloc(n, size);
+}
+
+void *
+__wrap_aligned_alloc(size_t alignment, size_t n)
+{
+    return must_fail() ? NULL : __real_aligned_alloc(alignment, n);
 }
 
 void *

@@ -8,6 +8,7 @@
 
 #include "handler/handler.h"
 #include "proto/h1_client.h"
+#include "upstream/state.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ fill(struct full *f)
     static const char *const tries[] = {"$path", "$path.html", "/index.html", "=404"};
     static const char *const trusted[] = {"10.0.0.0/8", "::1"};
     static const struct joist_pair headers[] = {{"X-A", "1"}, {"Server", ""}};
+    static const struct joist_outlier_conf outlier = {5, 1000, 50};
     static const struct joist_error_page_conf pages[] = {{404, "/404.html"}};
     struct joist_route_conf *r = f->routes;
 
@@ -52,6 +54,8 @@ fill(struct full *f)
         f->pools[i].name = i == 0 ? "one" : "two";
         f->pools[i].targets = &f->targets[i];
         f->pools[i].targets_n = i + 1;
+        f->pools[i].strategy = i == 0 ? JOIST_STRATEGY_ROUND_ROBIN : JOIST_STRATEGY_HASH;
+        f->pools[i].outlier = i == 0 ? NULL : &outlier;
     }
     for (size_t i = 0; i < 5; i++) {
         joist_route_conf_init(&r[i]);
@@ -190,15 +194,17 @@ static int
 make_upstreams(void)
 {
     struct jst_local local = {0};
+    struct jst_states *states = NULL;
     struct jst_upool *up = NULL;
     struct jst_pool *p = NULL;
     struct full f;
     int rc;
 
     fill(&f);
-    if ((rc = jst_loop_create(&local.loop, NULL)) == 0 &&
+    if ((rc = jst_states_create(&states)) == 0 && (rc = jst_loop_create(&local.loop, NULL)) == 0 &&
         (rc = jst_upstreams_create(&local.upstreams, &local, jst_h1_client_open)) == 0 &&
-        (rc = jst_pool_create(&p, &f.pools[1], NULL, NULL)) == 0) {
+        (rc = jst_pool_create(&p, &f.pools[1], NULL, NULL)) == 0 &&
+        (rc = jst_pool_track(p, &f.pools[1], states, 0)) == 0) {
         rc = jst_upool_acquire(&up, local.upstreams, p, 1000);
     }
     if (up != NULL) {
@@ -206,6 +212,7 @@ make_upstreams(void)
     }
     jst_upstreams_destroy(&local.upstreams);
     jst_pool_destroy(&p);
+    jst_states_destroy(&states);
     jst_loop_destroy(&local.loop);
     return rc;
 }

@@ -137,9 +137,8 @@ tell_panic(struct jst_upool *p, bool panic, uint32_t in_order, uint32_t addresse
         return;
     }
     if (panic) {
-        JST_LOG(p->u->local->log, WARN, UPSTREAM_PANIC,
-                "upstream=%s usable=%u of=%u panic=%u%%: all are used", t->name, in_order,
-                addressed, t->panic_percent);
+        JST_LOG(p->u->local->log, WARN, UPSTREAM_PANIC, "upstream=%s usable=%u of=%u panic=%u%%",
+                t->name, in_order, addressed, t->panic_percent);
     } else {
         JST_LOG(p->u->local->log, INFO, UPSTREAM_PANIC_OVER, "upstream=%s usable=%u of=%u", t->name,
                 in_order, addressed);
