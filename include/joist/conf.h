@@ -326,7 +326,7 @@ struct joist_access {
     struct joist_text method, host, path, query, proto, scheme;
     struct joist_text request_id, user_agent, referer, request_type, response_type;
     struct joist_text client_addr; /* after trusted_proxies */
-    struct joist_text remote_addr; /* the connection's peer */
+    struct joist_text remote_addr; /* the connection's peer, or whom its PROXY header names */
     struct joist_text service;     /* the route's name */
     struct joist_text target;      /* the origin's address, or empty */
     struct joist_text tls_version; /* "TLSv1.3"; these are absent without TLS */
