@@ -68,7 +68,7 @@ def test_outlier_of_5xx(run_joist):
         moody.well = True
         time.sleep(1.1)
         assert bodies(ask(joist.port, 60))["moody"] >= 15
-        assert "UPSTREAM_RETURNED" in joist.errors()
+        joist.wait_log("UPSTREAM_RETURNED")
 
 
 def test_outlier_that_refuses(run_joist):
@@ -93,6 +93,7 @@ def test_last_ones_are_kept(run_joist):
     with Origin(named("a", b"500 No")) as a, Origin(named("b", b"500 No")) as b:
         joist = run_joist(pool([a, b], "outlier = { consecutive_5xx = 2 }"))
         assert all(r.status == 500 for r in ask(joist.port, 30))
+        joist.wait_log("UPSTREAM_EJECTED")
         assert joist.errors().count("UPSTREAM_EJECTED") == 1
 
 
@@ -114,7 +115,7 @@ def test_breaker_cuts_off_and_probes(run_joist):
         moody.well = True
         time.sleep(1.4)
         assert all(r.status == 200 for r in ask(joist.port, 10))
-        assert "UPSTREAM_BREAKER_CLOSED" in joist.errors()
+        joist.wait_log("UPSTREAM_BREAKER_CLOSED")
 
 
 def test_one_probe_across_threads(run_joist):
@@ -186,3 +187,59 @@ def test_random_takes_all(run_joist):
         joist = run_joist(pool([a, b], 'strategy = "random"'))
         shares = bodies(ask(joist.port, 200))
         assert 60 <= shares["a"] <= 140
+
+
+def test_outlier_that_resets(run_joist):
+    """It takes the request and resets: that is as bad as a 5xx, and the log says what came back."""
+    def reset(conn):
+        conn.request()
+        conn.reset()
+    with Origin(reset) as bad, Origin(named("b")) as b, Origin(named("c")) as c:
+        joist = run_joist(pool([bad, b, c], "outlier = { consecutive_5xx = 3 }"))
+        assert sum(r.status == 502 for r in ask(joist.port, 60)) == 3
+        line = joist.wait_log("UPSTREAM_EJECTED")
+        assert "failures=3" in line and 'last="' in line and "ejected=1 of=3" in line, line
+
+
+def test_outlier_that_hangs(run_joist):
+    def hang(conn):
+        conn.request()
+        conn.wait_end()
+    with Origin(hang) as bad, Origin(named("b")) as b, Origin(named("c")) as c:
+        joist = run_joist(pool([bad, b, c], "outlier = { consecutive_5xx = 2 }\n"
+                               "[timeouts]\nupstream_response = \"200ms\""))
+        assert sum(r.status == 504 for r in ask(joist.port, 40)) == 2
+
+
+def test_body_that_is_cut_counts(run_joist):
+    """The head is a good one each time, the end is not."""
+    def cut(conn):
+        conn.request()
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort")
+        conn.reset()
+    with Origin(cut) as bad, Origin(named("b")) as b, Origin(named("c")) as c:
+        joist = run_joist(pool([bad, b, c], "outlier = { consecutive_5xx = 2 }"))
+        for _ in range(12):
+            try:
+                fetch(joist.port)
+            except Exception:  # a response that was cut
+                pass
+        joist.wait_log("UPSTREAM_EJECTED")
+        assert len(bad.requests) == 2
+
+
+def test_clients_that_leave_say_nothing(run_joist):
+    """Ten clients go away before the answer: the target is not to blame."""
+    slow = Moody("slow")
+    slow.delay_s = 0.3
+    with Origin(slow) as a, Origin(named("b")) as b:
+        joist = run_joist(pool([a, b], "outlier = { consecutive_5xx = 2 }\nbreaker = "
+                               "{ min_requests = 2 }"))
+        for _ in range(20):
+            client = Client(joist.port)
+            client.request()
+            client.reset()
+        slow.delay_s = 0
+        assert all(r.status == 200 for r in ask(joist.port, 20))
+        assert "UPSTREAM_EJECTED" not in joist.errors()
+        assert "UPSTREAM_BREAKER_OPEN" not in joist.errors()
