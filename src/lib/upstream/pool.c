@@ -2,6 +2,9 @@
 #include "upstream/pool.h"
 #include "upstream/track.h"
 
+#include "base/str.h"
+#include "wire/tls.h"
+
 #include <stdlib.h>
 
 /* Addresses: of a Unix socket, a literal, or a name. */
@@ -27,20 +30,76 @@ find_addrs(struct jst_target *t, struct jst_names *names)
                                           : JOIST_OK;
 }
 
+/* ---- looking only ---- */
+
+struct named {
+    char *key; /* owned */
+    const struct joist_target_conf *conf;
+};
+
+static int
+compare_named(const void *a, const void *b)
+{
+    const struct named *x = a;
+    const struct named *y = b;
+    int order = strcmp(x->key, y->key);
+
+    return order != 0 ? order : x->conf < y->conf ? -1 : x->conf > y->conf;
+}
+
+/* "http://a" and "http://a:80" are one target. The same text is told by who reads the texts. */
+static int
+report_twice(struct named *v, size_t n, struct jst_tls_report *report)
+{
+    int rc = JOIST_OK;
+
+    qsort(v, n, sizeof(*v), compare_named);
+    for (size_t i = 1; i < n; i++) {
+        char text[512];
+
+        if (strcmp(v[i - 1].key, v[i].key) != 0 ||
+            strcmp(v[i - 1].conf->url, v[i].conf->url) == 0) {
+            continue;
+        }
+        rc = JOIST_E_INVAL;
+        if (report != NULL) {
+            (void)jst_fmt(text, sizeof(text), "target '%.200s' is there twice, as '%.200s'",
+                          v[i].conf->url, v[i - 1].conf->url);
+            report->fn(report, JOIST_LOG_ERROR, rc, &v[i].conf->pos, text);
+        }
+    }
+    return rc;
+}
+
 int
 jst_pool_check(const struct joist_pool_conf *conf, struct jst_tls_report *report)
 {
-    int rc = JOIST_OK;
+    struct named *v = malloc((conf->targets_n + 1) * sizeof(*v));
+    int rc = v != NULL ? JOIST_OK : JOIST_E_NOMEM;
+    size_t n = 0;
 
     for (size_t i = 0; i < conf->targets_n && rc != JOIST_E_NOMEM; i++) {
         struct jst_target t = {0};
         int one = jst_target_init(&t, &conf->targets[i], report);
 
+        if (one == JOIST_OK) {
+            v[n++] = (struct named){t.key, &conf->targets[i]};
+            t.key = NULL;
+        }
         jst_target_fini(&t);
         rc = one < 0 ? one : rc;
     }
+    if (rc == JOIST_OK) {
+        rc = report_twice(v, n, report);
+    }
+    for (size_t i = 0; i < n; i++) {
+        free(v[i].key);
+    }
+    free(v);
     return rc;
 }
+
+/* ---- making ---- */
 
 static int
 add_target(struct jst_pool *p, const struct joist_target_conf *conf, struct jst_names *names,

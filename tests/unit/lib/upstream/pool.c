@@ -145,6 +145,27 @@ test_every_fault_is_told(void **state)
     assert_null(p);
 }
 
+static void
+test_one_target_twice(void **state)
+{
+    struct joist_target_conf targets[] = {
+        {.url = "http://127.0.0.1:81", .weight = 1, .pos = {"f", 1, 1}},
+        {.url = "http://127.0.0.1:80", .weight = 1, .pos = {"f", 2, 1}},
+        {.url = "http://127.0.0.1", .weight = 1, .pos = {"f", 3, 1}},
+    };
+    struct joist_pool_conf conf = {.targets = targets, .targets_n = 3};
+    struct told told = {.report = {on_report}};
+
+    (void)state;
+    assert_int_equal(jst_pool_check(&conf, &told.report), JOIST_E_INVAL);
+    assert_int_equal(told.n, 1);
+    assert_int_equal(told.line, 3);
+    assert_string_equal(told.text,
+                        "target 'http://127.0.0.1' is there twice, as 'http://127.0.0.1:80'");
+    conf.targets_n = 2;
+    assert_int_equal(jst_pool_check(&conf, &told.report), 0);
+}
+
 /* All of TLS that makes a difference is part of what a target is. */
 static void
 test_identity(void **state)
@@ -306,10 +327,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_targets),         cmocka_unit_test(test_schemes),
-        cmocka_unit_test(test_undecided_names), cmocka_unit_test(test_every_fault_is_told),
-        cmocka_unit_test(test_identity),        cmocka_unit_test(test_identity_of_files),
-        cmocka_unit_test(test_unresolved),      cmocka_unit_test(test_strategies),
+        cmocka_unit_test(test_targets),           cmocka_unit_test(test_schemes),
+        cmocka_unit_test(test_undecided_names),   cmocka_unit_test(test_every_fault_is_told),
+        cmocka_unit_test(test_one_target_twice),  cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_identity_of_files), cmocka_unit_test(test_unresolved),
+        cmocka_unit_test(test_strategies),
     };
 
     return cmocka_run_group_tests_name("upstream/pool", tests, NULL, NULL);
