@@ -154,8 +154,8 @@ struct joist_target_conf {
     /* OFF, V1 or V2: each connection begins by naming one client, so each request gets one of its
      * own, and HTTP/1.1 alone is spoken */
     enum joist_proxy_protocol proxy_protocol;
-    bool srv; /* the host is a service, "_http._tcp.example.com": its SRV records (RFC 2782) say hosts
-                 and ports, the URL's own port does not count */
+    bool srv; /* the host is a service, "_http._tcp.example.com": its SRV records (RFC 2782) say
+                 hosts and ports, the URL's own port does not count */
     struct joist_pos pos;
 };
 

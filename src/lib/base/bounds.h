@@ -131,12 +131,12 @@
 #define JST_ADDR_SKIP_MS 10000u
 
 /* -- names of origins -- */
-#define JST_DNS_SERVERS_MAX    8u
-#define JST_DNS_FLIGHTS_MAX    64u   /* names that are looked up at once */
-#define JST_DNS_RETRY_MS       5000u /* a name that was not found is tried again after this */
-#define JST_DNS_FIRST_MS       5000u /* how long a start or a reload waits for first answers */
-#define JST_DNS_TRIES          2     /* questions to each server */
-#define JST_DNS_UDP_BYTES      1232  /* of one answer: no fragments (RFC 9715 recommends it) */
+#define JST_DNS_SERVERS_MAX 8u
+#define JST_DNS_FLIGHTS_MAX 64u   /* names that are looked up at once */
+#define JST_DNS_RETRY_MS    5000u /* a name that was not found is tried again after this */
+#define JST_DNS_FIRST_MS    5000u /* how long a start or a reload waits for first answers */
+#define JST_DNS_TRIES       2     /* questions to each server */
+#define JST_DNS_UDP_BYTES   1232  /* of one answer: no fragments (RFC 9715 recommends it) */
 
 /* -- HTTP/2, of a connection to an origin -- */
 #define JST_H2C_STREAMS_DEFAULT   100u /* until its SETTINGS come (RFC 9113 6.5.2 has no limit) */
