@@ -98,6 +98,10 @@ receive(struct jst_tls_op *op)
 static bool
 next_record(struct jst_tls_op *op)
 {
+    if (op->t->idle_records > JST_TLS_IDLE_RECORDS_MAX) {
+        op->err = JOIST_E_LIMIT;
+        return false;
+    }
     if (op->in == NULL && !take_intake(op)) {
         return false;
     }
@@ -106,6 +110,7 @@ next_record(struct jst_tls_op *op)
 
         if (need > 0 && need <= op->in_n - op->in_at) {
             op->in_ready = need;
+            op->t->idle_records += op->t->phase == JST_TLS_OPEN;
             return true;
         }
         if (!receive(op)) {
