@@ -113,8 +113,8 @@ jst_tls_forget_errors(void)
 static inline bool
 jst_tls_op_is_drained(const struct jst_tls_op *op)
 {
-    return op->t->phase == JST_TLS_OPEN && op->in_at == op->in_n && !op->eof && op->err == 0 &&
-           (op->c->flags & JST_CONN_SOCKET) == 0;
+    return op->t->phase == JST_TLS_OPEN && op->t->held_n == 0 && op->in_at == op->in_n &&
+           !op->eof && op->err == 0 && (op->c->flags & JST_CONN_SOCKET) == 0;
 }
 
 /* Room for one more record? */

@@ -9,7 +9,6 @@
 #include "sys/sock.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -134,7 +133,7 @@ write_batch(struct jst_conn *c)
     }
     jst_tls_op_begin(&op, c, 0);
     op.writes = true;
-    ERR_clear_error();
+    jst_tls_forget_errors();
     while (rc == JOIST_OK && c->out.first != NULL && jst_tls_op_has_room(&op)) {
         rc = c->out.first->file != NULL ? seal_file(c, &op, plain->data)
                                         : seal_memory(c, &op, plain != NULL ? plain->data : NULL);
