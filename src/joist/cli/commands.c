@@ -297,6 +297,20 @@ is_run(const char *word)
     return word[0] == '-' ? jst_args_has_option(&jst_commands[0], word) : jst_token_is_what(word);
 }
 
+/* Commands of two words come before a folder of the first one's name, which may hold keys. */
+static bool
+is_group(const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const struct jst_command *c = jst_commands; c->name != NULL; c++) {
+        if (strncmp(c->name, word, n) == 0 && c->name[n] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 int
 jst_cli_main(int argc, char **argv)
 {
@@ -317,13 +331,13 @@ jst_cli_main(int argc, char **argv)
     if (c != NULL) {
         return jst_args_run(c, argv + 1 + words, argc - 1 - (int)words);
     }
-    if (is_run(argv[1])) {
-        return jst_args_run(&jst_commands[0], argv + 1, argc - 1);
-    }
     if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
-        (strcmp(argv[1], "config") == 0 || strcmp(argv[1], "ech") == 0)) {
+        is_group(argv[1])) {
         jst_help_print();
         return JST_EXIT_OK;
+    }
+    if (!is_group(argv[1]) && is_run(argv[1])) {
+        return jst_args_run(&jst_commands[0], argv + 1, argc - 1);
     }
     return refuse_command(argv + 1, argc - 1);
 }
