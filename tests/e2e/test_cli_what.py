@@ -51,6 +51,8 @@ REFUSED = [
     (["./public", "http:1", "http:2"], "'http:2': there is a port already", "[[listeners]]"),
     (["./public", "0"], "'0': a port is 1 to 65535", "8443"),
     (["./public", "65536"], "'65536': a port is", "8443"),
+    ([":99999"], "':99999': a port is 1 to 65535", ":3000"),
+    (["localhost:0"], "'localhost:0': a port is 1 to 65535", ":3000"),
     (["./public", "http:"], "'http:': a port is", "http:8080"),
     (["./public", "https:x"], "'https:x': a port is", "https:8443"),
     # plain HTTP has no use for TLS
@@ -189,6 +191,7 @@ def test_a_taken_port_that_was_asked_for_is_an_error(site, ports):
             done = joist(site, "./public", word)
             assert done.returncode == 1
             assert str(ports[0]) in done.stderr and "in use" in done.stderr
+            assert done.stderr.count("error: ") == 1, "both families say the same"
 
 
 # ---- --dry ----
@@ -198,7 +201,7 @@ def test_dry_is_a_configuration(site):
     assert done.returncode == 0 and not done.stderr
     assert not (site / "state").exists(), "nothing is made"
     assert 'bind = ":8443"' in done.stdout and "redirect_https = 8443" in done.stdout
-    assert 'root = "./public"' in done.stdout and "hsts = true" in done.stdout
+    assert 'root = "./public"' in done.stdout and 'hsts = "365d"' in done.stdout
     assert re.search(r'hosts = \["example.com", "localhost"', done.stdout)
 
 

@@ -20,8 +20,9 @@ struct attempt {
     bool https_next; /* its port cannot be had, and another will do */
     bool http_next;
     bool no_ipv6;
-    bool cert; /* the certificate is at fault */
-    bool word; /* what the line says is */
+    bool cert;   /* the certificate is at fault */
+    bool word;   /* what the line says is */
+    int said[2]; /* of https' and of http's port: the error that was told */
 };
 
 static bool
@@ -63,6 +64,27 @@ is_known(const struct jst_diags *report, const char *text)
     return false;
 }
 
+/* Each port has a listener for each family, and what it cannot be had for is mostly the same. */
+static void
+tell(struct attempt *a, const struct joist_err *err)
+{
+    int *said = strcmp(err->file, "https") == 0  ? &a->said[0]
+                : strcmp(err->file, "http") == 0 ? &a->said[1]
+                                                 : NULL;
+    const char *help = NULL;
+
+    if (said != NULL && *said == err->code) {
+        return;
+    }
+    if (said != NULL) {
+        *said = err->code;
+        help = err->code == JOIST_E_ACCESS
+                   ? "name one above 1023, as in 8443, https:8443 or http:8080"
+                   : NULL;
+    }
+    jst_diags_error(a->report, NULL, help, "%s", err->message);
+}
+
 static void
 on_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
 {
@@ -78,7 +100,7 @@ on_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
     a->cert = a->cert || strcmp(err->file, JST_PLAN_CERT_FILE) == 0;
     a->word = a->word || strcmp(err->file, JST_PLAN_ORIGIN_FILE) == 0;
     if (!is_remediable(a, err)) {
-        jst_diags_error(a->report, NULL, NULL, "%s", err->message);
+        tell(a, err);
     }
 }
 
