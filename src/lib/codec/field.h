@@ -93,8 +93,8 @@ struct jst_slice jst_field_name(enum jst_field_id id);
 /** Is the field hop-by-hop by its own definition? */
 bool jst_field_is_hop(enum jst_field_id id);
 
-/** May it stand in a trailer section (RFC 9110 6.5.1)? */
-bool jst_field_may_trail(enum jst_field_id id);
+/** May it stand in a trailer section (RFC 9110 6.5.1)? Not what frames, routes or tells who asks. */
+bool jst_field_may_trail(enum jst_field_id id, struct jst_slice name);
 
 /** The first field of that id that is not dropped, or NULL. */
 const struct jst_field *jst_fields_find(const struct jst_fields *f, enum jst_field_id id);

@@ -109,7 +109,9 @@ trailers_are_bad(struct jst_h2_stream *x)
     bool bad = jst_h2_block_finish(&x->block) < 0 || x->block.hosts > 0 || x->block.has_length;
 
     for (uint32_t i = 0; i < x->block.fields.n; i++) {
-        bad = bad || !jst_field_may_trail((enum jst_field_id)x->block.fields.v[i].id);
+        const struct jst_field *f = &x->block.fields.v[i];
+
+        bad = bad || !jst_field_may_trail((enum jst_field_id)f->id, f->name);
     }
     return bad;
 }
