@@ -73,6 +73,7 @@ load_chain(struct jst_tls_pair *p, const struct joist_cert_conf *conf, const cha
         }
     }
     BIO_free(b);
+    OPENSSL_cleanse(memory, n); /* the key may be in the same file */
     free(memory);
     return rc;
 }
