@@ -68,6 +68,7 @@ make_fronts(struct jst_fronts *fronts, const struct joist_conf *conf,
         /* Without the others' certificates one that has its own can still be looked at. */
         if (l->tls != NULL && (first == JOIST_OK || l->tls->certs_n > 0)) {
             f->asks_cert = l->tls->client_auth != JOIST_CLIENT_AUTH_OFF;
+            f->needs_cert = l->tls->client_auth == JOIST_CLIENT_AUTH_REQUIRE;
             rc = make_server(f, l, &c, r);
         }
         first = first < 0 ? first : rc;

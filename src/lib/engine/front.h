@@ -14,7 +14,8 @@ struct jst_front {
     uint16_t https_port;        /* every request gets a redirect there; 0: it is served */
     bool h1;
     bool h2;
-    bool asks_cert; /* of clients: X-Client-* is ours to say */
+    bool asks_cert;  /* of clients: X-Client-* is ours to say */
+    bool needs_cert; /* nobody is served without */
 };
 
 struct jst_fronts {

@@ -28,6 +28,13 @@ is_misdirected(const struct jst_stream *s, const struct jst_front *front)
     return front->tls == NULL || !jst_tls_server_same_cert(front->tls, tls->sni, s->req.host);
 }
 
+/* The handshake sees to it; but the connection may be older than the demand. */
+static bool
+lacks_certificate(const struct jst_stream *s, const struct jst_front *front)
+{
+    return front->needs_cert && (s->peer->tls == NULL || s->peer->tls->fingerprint.n == 0);
+}
+
 struct jst_gate
 jst_gate_check(const struct jst_stream *s, const struct jst_front *front)
 {
@@ -43,6 +50,10 @@ jst_gate_check(const struct jst_stream *s, const struct jst_front *front)
     if (JST_UNLIKELY(is_misdirected(s, front))) {
         JST_STAT_ADD(s->local, misdirected, 1);
         return (struct jst_gate){421, "this connection is for a name of another certificate", 0};
+    }
+    if (JST_UNLIKELY(lacks_certificate(s, front))) {
+        JST_STAT_ADD(s->local, misdirected, 1);
+        return (struct jst_gate){421, "this connection began without a client certificate", 0};
     }
     if (JST_UNLIKELY(s->early)) {
         /* RFC 8470 4: it may be a replay. Opening a tunnel is not safe either. */
