@@ -55,7 +55,7 @@ collect_names(struct names *names, struct jst_arena *arena, const struct jst_wha
     add_name(names, "localhost");
     add_name(names, "127.0.0.1");
     add_name(names, "::1");
-    /* Others than names that a certificate can hold are left out: "my_pc" is fine, "" is not. */
+    /* A name that a certificate cannot hold must not hinder the others. */
     if (gethostname(host, sizeof(host) - 1) == 0 && host[0] != '\0' &&
         strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
             strlen(host) &&

@@ -3,10 +3,12 @@
 /*
  * WHAT, made ready to serve: the engine's configuration, the certificate, the ports.
  *
- * Flow:    jst_what_read() -> jst_plan_create() -> jst_plan_cert() -> jst_plan_open(), which tries
+ * Flow:    jst_what_read() -> jst_plan_init() -> jst_plan_cert() -> jst_plan_open(), which tries
  *          ports until the engine has its listeners -> screen.c says what came of it
- * Owner:   the caller's struct; what it points to is its own or of the words, which must outlive
- * it. Threads: the main one. Start:   plan.c; ports.c: which ports; cert.c: which certificate
+ * Owner:   the caller's struct; what it points to is its own or of the words, which must live
+ *          longer.
+ * Threads: the main one.
+ * Start:   plan.c; ports.c: which ports; cert.c: which certificate
  */
 #include <joist/cert.h>
 #include <joist/joist.h>

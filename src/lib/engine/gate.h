@@ -5,7 +5,8 @@
  * of another certificate, unsafe requests in early data.
  *
  * Flow:    request.c -> jst_gate_check() -> (jst_identify()) -> jst_gate_answer(), or on to
- * routing. Threads: the reactor's.
+ *          routing.
+ * Threads: the reactor's.
  */
 #include "engine/reactor.h"
 

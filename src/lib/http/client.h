@@ -114,7 +114,7 @@ struct jst_client {
     bool pool_fresh; /* just opened for those who wait: no doubt that it lives, and its origin may
                         have said something first */
     uint8_t lane;
-    uint32_t addr; /* a dial's: which address, and the how manieth of them it tries */
+    uint32_t addr; /* a dial's: which address it tries, and behind how many others (tries) */
     uint32_t tries;
     struct jst_list pool_link;
 };

@@ -4,9 +4,10 @@
  * Client connections of any protocol: what they share, and how one begins.
  *
  * Job:     take an accepted socket, speak TLS on it if the listener does, and give the connection
- * to the protocol that was agreed on (ALPN), or that its first bytes show. Flow:    accept ->
- * jst_server_open() -> h1 | TLS handshake -> h1 or h2 -> on_gone. Owner:   each connection frees
- * itself after it is closed; on_gone is its last word. Threads: the reactor's.
+ *          to the protocol that was agreed on (ALPN), or that its first bytes show.
+ * Flow:    accept -> jst_server_open() -> h1 | TLS handshake -> h1 or h2 -> on_gone.
+ * Owner:   each connection frees itself after it is closed; on_gone is its last word.
+ * Threads: the reactor's.
  */
 #include "base/list.h"
 #include "http/stream.h"

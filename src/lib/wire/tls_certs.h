@@ -4,11 +4,11 @@
  * Private to wire/tls*: certificates by name.
  *
  * Job:     loaded pairs of certificate and key; a table from names to those that serve them.
- * Flow:    jst_tls_certs_create() -> jst_tls_certs_find() in each handshake -> jst_tls_use_site().
+ * Flow:    jst_tls_certs_create() -> jst_tls_certs_find() in each handshake (tls_hello.c).
  * Owner:   struct jst_tls_certs owns all; a site lives as long as it.
  * Threads: immutable after create.
  * Limits:  the lookup costs two hashes whatever the number; authorities' certificates are kept
- * once.
+ *          once.
  */
 #include "wire/tls.h"
 
