@@ -89,7 +89,7 @@ do_shake(struct jst_tls_conn *t, struct jst_tls_op *op)
         give_back_shares(t->ssl);
         return JOIST_OK;
     }
-    switch (SSL_get_error(t->ssl, got == 1 ? 1 : -1)) {
+    switch (SSL_get_error(t->ssl, -1)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
         return op->err != 0 ? op->err : JOIST_E_AGAIN;

@@ -96,8 +96,6 @@ int jst_tls_attach_bio(struct jst_tls_conn *t);
 void jst_tls_op_begin(struct jst_tls_op *op, struct jst_conn *c, size_t want);
 /* Sends what there is and keeps what is left over. */
 void jst_tls_op_end(struct jst_tls_op *op);
-/* Send now, if the socket takes it; the rest is put behind what is sealed already. */
-void jst_tls_op_send(struct jst_tls_op *op);
 /* What a call finds in the thread's queue it takes for its own (SSL_get_error(3)). Emptying is dear
  * and hardly ever needed. */
 static inline void
