@@ -327,6 +327,15 @@ def test_443_and_80_where_they_can_be_had(site):
 
 
 @needs_network
+def test_the_origins_port_is_passed_over(site):
+    """Nothing listens there yet; joist in its place would ask itself."""
+    with What(site, ":5000", network=True, before=taking(443, 80)) as what:
+        pass
+    assert {a.rpartition(":")[2] for a in what.addresses()["https"]} == {"5001"}
+    assert {a.rpartition(":")[2] for a in what.addresses()["http"]} == {"5002"}
+
+
+@needs_network
 def test_without_the_right_to_them():
     with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
         site = Path(folder)

@@ -67,6 +67,10 @@ REFUSED = [
     (["./public", "--cert", "none.pem"], "cannot read 'none.pem': No such file", "PEM"),
     (["./public", "--cert", "lonely.pem", "--key", "k"], "no certificate in 'lonely.pem'", "PEM"),
     (["./public", "--cert", "app.js", "--key", "k"], "no certificate in 'app.js'", "PEM"),
+    # joist is not its own origin
+    ([":3000", "3000"], "':3000' is port 3000 of this machine, and so is joist", "another port"),
+    (["https://[::1]:8443/x", "https:8443"], "it would ask itself", "another port"),
+    (["127.0.0.1:8080", "http:8080"], "it would ask itself", "another port"),
     # options of folders
     ([":3000", "--spa"], "--spa is for folders", "./public"),
     (["--listing"], "--listing is for folders", "./public"),
@@ -144,6 +148,15 @@ def test_an_origin(site, ports, form):
         head, _ = what.curl("http://localhost:{http}/x?y=1")
         assert head.startswith("HTTP/1.1 200")
         assert origin.requests[-1].target == "/x?y=1"
+
+
+@pytest.mark.parametrize("origin, ports_of_joist", [
+    ("https://localhost", {5000, 80}), ("http://127.0.0.1:80", {443, 5000}), (":5000", {443, 80}),
+    ("https://other.test", {443, 80})])
+def test_the_port_of_an_origin_is_left_to_it(site, origin, ports_of_joist):
+    """It may only not have been started yet."""
+    made = joist(site, origin, "--dry").stdout
+    assert set(map(int, re.findall(r'^bind = "127.0.0.1:(\d+)"', made, re.M))) == ports_of_joist
 
 
 def test_an_origin_with_a_path(site, ports):

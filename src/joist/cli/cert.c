@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -167,7 +168,8 @@ take_given(struct jst_plan *p)
         return JST_EXIT_USAGE;
     }
     if (w->key != NULL && access(w->key, R_OK) != 0) {
-        jst_cli_error("--cert FILE --key FILE, both PEM", "--key: cannot read '%s'", w->key);
+        jst_cli_error("--cert FILE --key FILE, both PEM", "--key: cannot read '%s': %s", w->key,
+                      strerror(errno));
         return JST_EXIT_USAGE;
     }
     return JST_EXIT_OK;

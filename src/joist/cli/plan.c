@@ -2,6 +2,8 @@
 #include "cli/plan.h"
 
 #include "base/str.h"
+#include "codec/uri.h"
+#include "sys/addr.h"
 
 #include <stdio.h>
 
@@ -52,6 +54,39 @@ set_folder(struct joist_route_conf *r, const struct jst_what *w)
     }
 }
 
+/* The port of an origin on this machine: joist there would pass requests on to itself. 0: none. */
+static uint16_t
+port_beside(const char *target)
+{
+    struct jst_addr a;
+    struct jst_url url;
+
+    if (jst_url_parse(&url, jst_slice_z(target)) < 0) {
+        return 0; /* the engine says why */
+    }
+    if (jst_addr_literal(&a, url.host, url.port) == JOIST_OK) {
+        return jst_slice_starts(url.host, JST_S("127.")) || jst_slice_eq(url.host, JST_S("::1"))
+                   ? url.port
+                   : 0;
+    }
+    return jst_slice_ieq(url.host, JST_S("localhost")) ? url.port : 0;
+}
+
+static int
+refuse_itself(const struct jst_plan *p)
+{
+    const struct jst_what *w = p->what;
+    uint16_t port = p->origin_port;
+
+    if (port == 0 || (port != w->https_port && port != w->http_port)) {
+        return JST_EXIT_OK;
+    }
+    jst_cli_error("give joist another port than the origin has",
+                  "'%s' is port %u of this machine, and so is joist: it would ask itself",
+                  w->subject, port);
+    return JST_EXIT_USAGE;
+}
+
 /* "http://host:3000/base/" is the origin "http://host:3000", with "/base" before each path. */
 static int
 set_origin(struct jst_plan *p, const char *url)
@@ -81,7 +116,11 @@ set_origin(struct jst_plan *p, const char *url)
     p->route.kind = JOIST_HANDLER_PROXY;
     p->route.handler.proxy.pool = p->pool.name;
     p->route.handler.proxy.path_base = base.n > 0 ? jst_arena_copy(&p->arena, base).p : NULL;
-    return p->target.url != NULL ? JST_EXIT_OK : JST_EXIT_FAILED;
+    if (p->target.url == NULL) {
+        return JST_EXIT_FAILED;
+    }
+    p->origin_port = port_beside(p->target.url);
+    return refuse_itself(p);
 }
 
 /* Who names hosts wants these alone; and oneself, to look. */
@@ -135,6 +174,7 @@ jst_plan_init(struct jst_plan *p, const struct jst_what *what)
     p->http_port = what->http_port > 0 ? what->http_port
                    : what->redirect    ? (p->https_port == 80 ? 5000 : 80)
                                        : 0;
+    jst_plan_ports(p);
     return code;
 }
 

@@ -104,14 +104,30 @@ on_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
     }
 }
 
-/* 0: there are no more. */
+/* 0: there are no more. The origin may only not have been started yet. */
 static uint16_t
-next_port(uint16_t port, uint16_t other)
+next_port(const struct jst_plan *p, uint16_t port, uint16_t other)
 {
     unsigned next = port < FALLBACK_FIRST ? FALLBACK_FIRST : port + 1u;
 
-    next += next == other;
+    while (next == other || next == p->origin_port) {
+        next++;
+    }
     return next < FALLBACK_FIRST + FALLBACKS_MAX ? (uint16_t)next : 0;
+}
+
+void
+jst_plan_ports(struct jst_plan *p)
+{
+    if (p->origin_port == 0) {
+        return;
+    }
+    if (p->https_port == p->origin_port && is_automatic(p, true)) {
+        p->https_port = next_port(p, p->https_port, 0);
+    }
+    if (p->http_port == p->origin_port && is_automatic(p, false)) {
+        p->http_port = next_port(p, p->http_port, p->https_port);
+    }
 }
 
 /* Change what the last attempt failed of. False: there is nothing left to try. */
@@ -122,7 +138,7 @@ prepare_next(struct attempt *a)
 
     p->no_ipv6 = p->no_ipv6 || a->no_ipv6;
     if (a->https_next) {
-        p->https_port = next_port(p->https_port, 0);
+        p->https_port = next_port(p, p->https_port, 0);
         if (p->https_port == 0) {
             jst_diags_error(a->report, NULL, "name one: joist 8443",
                             "no port for https: neither 443 nor %u to %u can be had",
@@ -131,7 +147,7 @@ prepare_next(struct attempt *a)
         }
     }
     if (a->http_next || (p->http_port == p->https_port && p->http_port != 0)) {
-        p->http_port = next_port(p->http_port, p->https_port);
+        p->http_port = next_port(p, p->http_port, p->https_port);
     }
     return true;
 }
