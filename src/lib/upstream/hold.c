@@ -5,12 +5,23 @@
  */
 #include "upstream/live.h"
 
+/* Who has left the queue is called once more: a caller that is gone says so at both ends. */
+static bool
+is_waiting(const struct jst_call *call)
+{
+    return !jst_list_is_empty(&call->wait_link);
+}
+
 /* It was begun before and has been asked for body: at most the credit it got then. */
 static void
 hold_data(struct jst_sink *s, struct jst_chain *move)
 {
     struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
 
+    if (!is_waiting(call)) {
+        jst_chain_clear(move);
+        return;
+    }
     jst_chain_join(&call->held, move);
     jst_chain_compact(&call->held); /* it may take a while: hold no read buffers */
 }
@@ -41,6 +52,9 @@ hold_end(struct jst_sink *s, const struct jst_fields *trailers)
 {
     struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
 
+    if (!is_waiting(call)) {
+        return;
+    }
     call->held_end = true;
     if (trailers != NULL && trailers->n > 0 && call->arena != NULL) {
         call->held_trailers = copy_fields(call->arena, trailers);
@@ -53,8 +67,10 @@ hold_end(struct jst_sink *s, const struct jst_fields *trailers)
 static void
 forget(struct jst_call *call)
 {
-    jst_wait_leave(jst_call_live(call), call);
-    jst_chain_clear(&call->held);
+    if (is_waiting(call)) {
+        jst_wait_leave(jst_call_live(call), call);
+        jst_chain_clear(&call->held);
+    }
 }
 
 static void
