@@ -2,8 +2,6 @@
 #include "cli/plan.h"
 
 #include "base/str.h"
-#include "codec/uri.h"
-#include "sys/addr.h"
 
 #include <stdio.h>
 
@@ -54,22 +52,33 @@ set_folder(struct joist_route_conf *r, const struct jst_what *w)
     }
 }
 
-/* The port of an origin on this machine: joist there would pass requests on to itself. 0: none. */
+static bool
+is_this_machine(struct jst_slice host)
+{
+    return jst_slice_ieq(host, JST_S("localhost")) || jst_slice_starts(host, JST_S("127.")) ||
+           jst_slice_eq(host, JST_S("[::1]"));
+}
+
+/* The port of an origin on this machine: joist there would pass requests on to itself. 0: none,
+ * or a URL that the engine will refuse. `target` ends after its authority. */
 static uint16_t
 port_beside(const char *target)
 {
-    struct jst_addr a;
-    struct jst_url url;
+    const char *authority = strstr(target, "://");
+    const char *colon = authority != NULL ? strrchr(authority + 3, ':') : NULL;
+    struct jst_slice host;
 
-    if (jst_url_parse(&url, jst_slice_z(target)) < 0) {
-        return 0; /* the engine says why */
+    if (authority == NULL) {
+        return 0; /* a socket's path */
     }
-    if (jst_addr_literal(&a, url.host, url.port) == JOIST_OK) {
-        return jst_slice_starts(url.host, JST_S("127.")) || jst_slice_eq(url.host, JST_S("::1"))
-                   ? url.port
-                   : 0;
+    host = jst_slice_z(authority + 3);
+    if (colon == NULL || colon[strlen(colon) - 1] == ']') {
+        return !is_this_machine(host)                                     ? 0
+               : jst_slice_starts(jst_slice_z(target), JST_S("https://")) ? 443
+                                                                          : 80;
     }
-    return jst_slice_ieq(url.host, JST_S("localhost")) ? url.port : 0;
+    host.n = (size_t)(colon - host.p);
+    return is_this_machine(host) ? jst_token_port(jst_slice_z(colon + 1)) : 0;
 }
 
 static int
