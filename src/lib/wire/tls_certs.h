@@ -69,6 +69,14 @@ void jst_tls_say(struct jst_tls_report *r, enum joist_log_level level, int code,
 #define JST_TLS_FILE_MAX (4u * 1024 * 1024)
 int jst_tls_read_file(char **out, size_t *n, const char *path);
 
+/** False: out of memory. It must not keep `x` without a count of its own. */
+typedef bool jst_tls_take_cert_f(void *ctx, X509 *x);
+
+/** Give each certificate of a PEM file to `take`; `what` and the path are named in reports.
+ *  JOIST_E_INVAL (reported: unreadable, none in it, broken between them), JOIST_E_NOMEM. */
+int jst_tls_read_authorities(const char *path, const char *what, const struct joist_pos *pos,
+                             jst_tls_take_cert_f *take, void *ctx, struct jst_tls_report *r);
+
 /** Why the last call of OpenSSL failed, in its words. Static. */
 const char *jst_tls_last_words(void);
 
