@@ -6,17 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define JST_BUF_CACHED 0 /* a cache would hide a use after free */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define JST_BUF_CACHED 0
-#endif
-#endif
-#ifndef JST_BUF_CACHED
-#define JST_BUF_CACHED 1
-#endif
-
 /* How many free ones of each kind a thread keeps: what a few hundred requests at once use, and
  * 5 MiB at most. */
 struct size_class {
