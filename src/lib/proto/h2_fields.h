@@ -62,7 +62,8 @@ int jst_h2_block_finish(struct jst_h2_block *b);
 /* ---- going out ---- */
 
 /** nghttp2's array under way. The bytes are borrowed until nghttp2_submit_*() returns, which copies
- *  them (and turns names into lower case). */
+ *  them (and turns names into lower case); names that are static and in lower case stay where they
+ *  are. */
 struct jst_h2_nvs {
     nghttp2_nv *v; /* the caller's */
     size_t n;
@@ -70,7 +71,7 @@ struct jst_h2_nvs {
     bool full; /* sticky: one did not fit */
 };
 
-/** `name` in any case. */
+/** `name` is a literal in lower case. */
 void jst_h2_nvs_add(struct jst_h2_nvs *o, struct jst_slice name, struct jst_slice value);
 
 /** All that are not dropped, without those that HTTP/2 has no place for (RFC 9113 8.2.2:

@@ -39,13 +39,15 @@ add_status(struct jst_h2_nvs *o, char text[3], uint16_t status)
 static void
 add_own(struct jst_h2_nvs *o, const struct jst_h2_stream *x, const struct jst_head *head)
 {
-    struct jst_slice server = server_name(x->c);
-
     if (jst_fields_find(&head->fields, JST_FIELD_DATE) == NULL) {
         jst_h2_nvs_add(o, JST_S("date"), jst_local_date(x->s.local));
     }
-    if (server.n > 0 && jst_fields_find(&head->fields, JST_FIELD_SERVER) == NULL) {
-        jst_h2_nvs_add(o, JST_S("server"), server);
+    if (jst_fields_find(&head->fields, JST_FIELD_SERVER) == NULL) {
+        struct jst_slice server = server_name(x->c);
+
+        if (server.n > 0) {
+            jst_h2_nvs_add(o, JST_S("server"), server);
+        }
     }
 }
 

@@ -162,7 +162,7 @@ test_fields_go_out(void **state)
     v[10].drop = true;
     jst_h2_nvs_add_fields(&o, &fields);
     assert_int_equal(o.n, 2);
-    assert_true(has(&o, "Content-Type", "a") && has(&o, "X-Own", "e"));
+    assert_true(has(&o, "content-type", "a") && has(&o, "X-Own", "e"));
     o = (struct jst_h2_nvs){nv, 0, 1, false};
     jst_h2_nvs_add_fields(&o, &fields);
     assert_true(o.full);
@@ -179,7 +179,7 @@ test_a_printed_block_goes_out(void **state)
     jst_h2_nvs_add_block(&o, JST_S("Content-Length: 5\r\nETag: \"a:b\"\r\nConnection: close\r\n"
                                    "X-Empty:\r\nLast: x"));
     assert_int_equal(o.n, 4);
-    assert_true(has(&o, "Content-Length", "5") && has(&o, "ETag", "\"a:b\""));
+    assert_true(has(&o, "content-length", "5") && has(&o, "etag", "\"a:b\""));
     assert_true(has(&o, "X-Empty", ""));
     jst_h2_nvs_add_block(&o, JST_S("\r\n\n:\r\n"));
     assert_int_equal(o.n, 4);
@@ -237,6 +237,34 @@ test_memory_of_a_session(void **state)
     assert_non_null(m.calls.realloc(NULL, 10, m.calls.mem_user_data));
     jst_h2_mem_end(&m, NULL); /* frees what is left */
     assert_true(jst_list_is_empty(&m.blocks));
+    jst_h2_mem_thread_fini();
+}
+
+static void
+test_memory_is_used_again(void **state)
+{
+    struct jst_h2_mem m;
+    char *p[3];
+
+    (void)state;
+    jst_h2_mem_init(&m);
+    for (int turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < 3; i++) {
+            p[i] = m.calls.malloc(i * 128, m.calls.mem_user_data); /* 0 is a size, too */
+            assert_non_null(p[i]);
+            memset(p[i], 0x55, i * 128);
+        }
+        for (size_t i = 0; i < 3; i++) {
+            m.calls.free(p[i], m.calls.mem_user_data);
+        }
+    }
+    p[0] = m.calls.calloc(1, 200, m.calls.mem_user_data);
+    for (size_t i = 0; i < 200; i++) {
+        assert_int_equal(p[0][i], 0); /* whatever it was before */
+    }
+    jst_h2_mem_end(&m, NULL);
+    jst_h2_mem_thread_fini();
+    jst_h2_mem_thread_fini(); /* harmless */
 }
 
 int
@@ -251,6 +279,7 @@ main(void)
         cmocka_unit_test(test_a_printed_block_goes_out),
         cmocka_unit_test(test_data_behind_its_header),
         cmocka_unit_test(test_memory_of_a_session),
+        cmocka_unit_test(test_memory_is_used_again),
     };
 
     return cmocka_run_group_tests_name("proto/h2_fields", tests, NULL, NULL);
