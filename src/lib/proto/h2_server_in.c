@@ -260,6 +260,8 @@ set_options(nghttp2_option *o)
     nghttp2_option_set_no_closed_streams(o, 1);
     nghttp2_option_set_max_outbound_ack(o, JST_H2_OUT_FRAMES_MAX);
     nghttp2_option_set_max_continuations(o, JST_H2_CONTINUATIONS_MAX);
+    /* What was accepted of an origin can be sent; what is larger nghttp2 drops without a word. */
+    nghttp2_option_set_max_send_header_block_length(o, 2 * JST_RESPONSE_HEAD_BYTES_MAX);
     nghttp2_option_set_stream_reset_rate_limit(o, 10 * JST_H2_FLOOD_RESETS, JST_H2_FLOOD_RESETS);
     nghttp2_option_set_builtin_recv_extension_type(o, NGHTTP2_PRIORITY_UPDATE);
 }
