@@ -33,12 +33,13 @@ make_server(struct jst_front *f, const struct joist_listener_conf *l, struct jst
 }
 
 /* What a browser gets that was told http:// and a TLS port. */
-static const char plain_answer[] =
-    "HTTP/1.1 400 Bad Request\r\n"
-    "Content-Type: text/plain; charset=utf-8\r\n"
-    "Content-Length: 66\r\n"
-    "Connection: close\r\n\r\n"
-    "This port speaks TLS: the address must begin with https:// here.\r\n";
+#define PLAIN_BODY "This port speaks TLS: the address must begin with https:// here.\r\n"
+_Static_assert(sizeof(PLAIN_BODY) - 1 == 66, "Content-Length below");
+
+static const char plain_answer[] = "HTTP/1.1 400 Bad Request\r\n"
+                                   "Content-Type: text/plain; charset=utf-8\r\n"
+                                   "Content-Length: 66\r\n"
+                                   "Connection: close\r\n\r\n" PLAIN_BODY;
 
 static int
 make_fronts(struct jst_fronts *fronts, const struct joist_conf *conf,

@@ -117,7 +117,7 @@ void
 jst_gate_answer(struct jst_stream *s, const struct jst_gate *gate)
 {
     if (gate->status == 301) {
-        redirect(s, gate->location);
+        redirect(s, gate->https_port);
     } else {
         jst_refuse(s, gate->status, gate->why, NULL);
     }
