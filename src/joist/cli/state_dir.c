@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The folder for what joist keeps: keys and certificates. */
 #include "cli/plan.h"
 
 #include "base/str.h"

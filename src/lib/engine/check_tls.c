@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What can be said of a configuration's TLS without loading the certificates of listeners. */
 #include "engine/check.h"
 #include "route/route.h"
 #include "sys/addr.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* One call: where it goes, whether it may go again, and how it fails without a connection. */
 #include "upstream/live.h"
 
 /* ---- failing without a connection ---- */
