@@ -139,9 +139,10 @@ def test_the_state_folder(site, port, env, place):
     assert (site / place / "self-signed.pem").exists()
 
 
-def test_a_state_folder_that_others_may_write_to_is_refused(site):
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_state_folder_that_others_may_write_to_is_refused(site, mode):
     (site / "state").mkdir()
-    (site / "state").chmod(0o777)
+    (site / "state").chmod(mode)
     done = joist(site, "./public")
     assert done.returncode == 1
     assert "is not safe for keys" in done.stderr and "JOIST_STATE_DIR" in done.stderr
