@@ -159,26 +159,6 @@ exchange_of(struct jst_sink *s)
 }
 
 static void
-count_status(struct jst_local *local, uint16_t status)
-{
-    switch (status / 100) {
-    case 1: /* 101 */
-    case 2:
-        JST_STAT_ADD(local, status_2xx, 1);
-        break;
-    case 3:
-        JST_STAT_ADD(local, status_3xx, 1);
-        break;
-    case 4:
-        JST_STAT_ADD(local, status_4xx, 1);
-        break;
-    default:
-        JST_STAT_ADD(local, status_5xx, 1);
-        break;
-    }
-}
-
-static void
 start_tunnel(struct jst_h1_exchange *x)
 {
     struct jst_h1_server *c = x->c;
@@ -246,7 +226,7 @@ response_head(struct jst_sink *s, const struct jst_head *head)
     }
     x->head_sent = true;
     x->s.status = head->status;
-    count_status(x->s.local, head->status);
+    jst_local_count_status(x->s.local, head->status);
     x->keep = x->keep && !x->c->draining && !x->s.close_after;
     if (x->expect) {
         x->keep = false; /* the body was not asked for, but may come all the same */

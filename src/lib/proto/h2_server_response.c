@@ -159,26 +159,6 @@ stream_of(struct jst_sink *s)
 }
 
 static void
-count_status(struct jst_local *local, uint16_t status)
-{
-    switch (status / 100) {
-    case 1: /* 101 */
-    case 2:
-        JST_STAT_ADD(local, status_2xx, 1);
-        break;
-    case 3:
-        JST_STAT_ADD(local, status_3xx, 1);
-        break;
-    case 4:
-        JST_STAT_ADD(local, status_4xx, 1);
-        break;
-    default:
-        JST_STAT_ADD(local, status_5xx, 1);
-        break;
-    }
-}
-
-static void
 log_type(struct jst_h2_stream *x, const struct jst_head *head)
 {
     const struct jst_field *f = jst_fields_find(&head->fields, JST_FIELD_CONTENT_TYPE);
@@ -215,7 +195,7 @@ response_head(struct jst_sink *s, const struct jst_head *head)
     }
     x->head_sent = true;
     x->s.status = head->status;
-    count_status(x->s.local, head->status);
+    jst_local_count_status(x->s.local, head->status);
     if (head->status == 101) {
         x->tunnel = true;
         JST_STAT_ADD(x->s.local, tunnels_open, 1);
@@ -292,23 +272,10 @@ response_end(struct jst_sink *s, const struct jst_fields *trailers)
     JST_ASSERT(x->head_sent);
     JST_ASSERT(!x->bounded || x->response_left == 0);
     x->response_ended = true;
-    if (trailers != NULL && trailers->n > 0 && !x->no_body) {
-        struct jst_arena *a = &x->s.arena;
-        struct jst_field *v = jst_arena_alloc(a, trailers->n * sizeof(*v));
-
-        for (uint32_t i = 0; v != NULL && i < trailers->n; i++) {
-            v[i] = trailers->v[i];
-            v[i].name = jst_arena_copy(a, v[i].name);
-            v[i].value = jst_arena_copy(a, v[i].value);
-            if (v[i].name.p == NULL || v[i].value.p == NULL) {
-                v = NULL;
-            }
-        }
-        if (v == NULL) {
-            jst_h2_break(x->c);
-            return;
-        }
-        x->trailers = (struct jst_fields){v, trailers->n, trailers->n};
+    if (trailers != NULL && trailers->n > 0 && !x->no_body &&
+        jst_fields_copy(&x->trailers, &x->s.arena, trailers) < 0) {
+        jst_h2_break(x->c);
+        return;
     }
     if (x->out.bytes == 0) {
         x->since_ms = jst_loop_now_ms(x->c->conn.loop);

@@ -26,27 +26,6 @@ hold_data(struct jst_sink *s, struct jst_chain *move)
     jst_chain_compact(&call->held); /* it may take a while: hold no read buffers */
 }
 
-static struct jst_fields *
-copy_fields(struct jst_arena *arena, const struct jst_fields *from)
-{
-    struct jst_fields *to = jst_arena_zalloc(arena, sizeof(*to));
-
-    if (to == NULL) {
-        return NULL;
-    }
-    to->v = jst_arena_zalloc(arena, (from->n + 1) * sizeof(to->v[0]));
-    for (uint32_t i = 0; to->v != NULL && i < from->n; i++) {
-        to->v[i] = from->v[i];
-        to->v[i].name = jst_arena_copy(arena, from->v[i].name);
-        to->v[i].value = jst_arena_copy(arena, from->v[i].value);
-        if (to->v[i].name.p == NULL || to->v[i].value.p == NULL) {
-            return NULL;
-        }
-    }
-    to->n = to->cap = from->n;
-    return to->v != NULL ? to : NULL;
-}
-
 static void
 hold_end(struct jst_sink *s, const struct jst_fields *trailers)
 {
@@ -57,8 +36,9 @@ hold_end(struct jst_sink *s, const struct jst_fields *trailers)
     }
     call->held_end = true;
     if (trailers != NULL && trailers->n > 0 && call->arena != NULL) {
-        call->held_trailers = copy_fields(call->arena, trailers);
-        if (call->held_trailers == NULL) {
+        call->held_trailers = jst_arena_zalloc(call->arena, sizeof(*call->held_trailers));
+        if (call->held_trailers == NULL ||
+            jst_fields_copy(call->held_trailers, call->arena, trailers) < 0) {
             jst_wait_fail(jst_call_live(call), call, JOIST_E_NOMEM);
         }
     }
