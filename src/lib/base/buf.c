@@ -282,6 +282,14 @@ jst_chain_commit(struct jst_chain *c, size_t n)
 int
 jst_chain_add_copy(struct jst_chain *c, const char *p, size_t n)
 {
+    if (n > 0 && n <= room_behind(c->last)) { /* the common case */
+        struct jst_seg *s = c->last;
+
+        memcpy(s->buf->data + (s->p - s->buf->data) + s->n, p, n);
+        s->n += n;
+        c->bytes += n;
+        return JOIST_OK;
+    }
     while (n > 0) {
         size_t room = room_behind(c->last);
         size_t now = JST_MIN(n, room > 0 ? JST_MIN(room, JST_BUF_PAGE) : JST_BUF_PAGE);

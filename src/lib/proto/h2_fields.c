@@ -233,7 +233,8 @@ jst_h2_nvs_add(struct jst_h2_nvs *o, struct jst_slice name, struct jst_slice val
     add_nv(o, name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
-/* A known field's name need not be copied and turned into lower case each time. */
+/* A known field's name need not be copied and turned into lower case each time. After names_once.
+ */
 static void
 add_field(struct jst_h2_nvs *o, enum jst_field_id id, struct jst_slice name, struct jst_slice value)
 {
@@ -241,7 +242,6 @@ add_field(struct jst_h2_nvs *o, enum jst_field_id id, struct jst_slice name, str
         add_nv(o, name, value, NGHTTP2_NV_FLAG_NONE);
         return;
     }
-    (void)pthread_once(&names_once, fill_names);
     add_nv(o, jst_slice(names[id], name.n), value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
@@ -256,6 +256,7 @@ has_place(enum jst_field_id id)
 void
 jst_h2_nvs_add_fields(struct jst_h2_nvs *o, const struct jst_fields *f)
 {
+    (void)pthread_once(&names_once, fill_names);
     for (uint32_t i = 0; i < f->n; i++) {
         if (!f->v[i].drop && has_place((enum jst_field_id)f->v[i].id)) {
             add_field(o, (enum jst_field_id)f->v[i].id, f->v[i].name, f->v[i].value);
@@ -266,6 +267,7 @@ jst_h2_nvs_add_fields(struct jst_h2_nvs *o, const struct jst_fields *f)
 void
 jst_h2_nvs_add_block(struct jst_h2_nvs *o, struct jst_slice block)
 {
+    (void)pthread_once(&names_once, fill_names);
     while (block.n > 0) {
         struct jst_slice line = jst_slice_cut(&block, '\n');
         struct jst_slice value = jst_slice(line.p, line.n - (line.n > 0)); /* the CR */
