@@ -5,14 +5,6 @@
 
 #define HTTPS_PORT 443
 
-/* RFC 9110 9.2.1 */
-static bool
-is_safe(enum jst_method m)
-{
-    return m == JST_METHOD_GET || m == JST_METHOD_HEAD || m == JST_METHOD_OPTIONS ||
-           m == JST_METHOD_TRACE;
-}
-
 /* RFC 9110 7.4: the connection was made for a name; another one is served here only if the same
  * certificate stands for both, or a client would be answered by a site that it did not verify. What
  * speaks plain by now knows no certificate at all. */
@@ -57,7 +49,7 @@ jst_gate_check(const struct jst_stream *s, const struct jst_front *front)
     }
     if (JST_UNLIKELY(s->early)) {
         /* RFC 8470 4: it may be a replay. Opening a tunnel is not safe either. */
-        if (!is_safe(s->req.method) || s->req.upgrade) {
+        if (!jst_method_is_safe(s->req.method) || s->req.upgrade) {
             JST_STAT_ADD(s->local, early_refused, 1);
             return (struct jst_gate){425, "not a safe method, and in early data", 0};
         }

@@ -191,16 +191,6 @@ choose_framing(struct jst_h1_exchange *x, const struct jst_head *head)
     }
 }
 
-static void
-log_type(struct jst_h1_exchange *x, const struct jst_head *head)
-{
-    const struct jst_field *f = jst_fields_find(&head->fields, JST_FIELD_CONTENT_TYPE);
-
-    if (f != NULL) {
-        x->s.response_type = jst_arena_copy(&x->s.arena, f->value);
-    }
-}
-
 /* Out of memory inside of a message. Closing is not for inside of a handler's call. */
 static void
 give_up(struct jst_h1_exchange *x)
@@ -235,9 +225,7 @@ response_head(struct jst_sink *s, const struct jst_head *head)
         start_tunnel(x);
     }
     choose_framing(x, head);
-    if (x->s.wants_log) {
-        log_type(x, head);
-    }
+    jst_stream_note_type(&x->s, head);
     if (print_head(x, head) < 0) {
         give_up(x);
         return;

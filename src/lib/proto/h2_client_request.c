@@ -27,13 +27,6 @@ path_of(const struct jst_call *call, struct jst_str s)
     return jst_str_slice(&s);
 }
 
-/* RFC 9110 8.6: these announce a body, so say that there is none. */
-static bool
-expects_body(enum jst_method m)
-{
-    return m == JST_METHOD_POST || m == JST_METHOD_PUT || m == JST_METHOD_PATCH;
-}
-
 /* RFC 7541 7.1.3: requests of many clients share a connection's table; what is secret stays out. */
 static void
 mark_secrets(struct jst_h2_nvs *nvs)
@@ -63,7 +56,7 @@ add_head(struct jst_h2_nvs *nvs, const struct jst_h2c_call *x, struct jst_slice 
     jst_h2_nvs_add(nvs, JST_S(":authority"), call->host);
     jst_h2_nvs_add(nvs, JST_S(":path"), path);
     if (req->has_body ? req->length != JST_LENGTH_UNKNOWN
-                      : expects_body(req->method) && !call->upgrade) {
+                      : jst_method_expects_body(req->method) && !call->upgrade) {
         jst_str_add_u64(&length, req->has_body ? req->length : 0);
         jst_h2_nvs_add(nvs, JST_S("content-length"), jst_str_slice(&length));
     }

@@ -158,16 +158,6 @@ stream_of(struct jst_sink *s)
     return JST_CONTAINER(s, struct jst_h2_stream, response);
 }
 
-static void
-log_type(struct jst_h2_stream *x, const struct jst_head *head)
-{
-    const struct jst_field *f = jst_fields_find(&head->fields, JST_FIELD_CONTENT_TYPE);
-
-    if (f != NULL) {
-        x->s.response_type = jst_arena_copy(&x->s.arena, f->value);
-    }
-}
-
 /* The response cannot go on: what came of it must not look whole. */
 static void
 cut(struct jst_h2_stream *x)
@@ -204,9 +194,7 @@ response_head(struct jst_sink *s, const struct jst_head *head)
     x->bounded = !x->no_body && !x->tunnel && head->length != JST_LENGTH_UNKNOWN;
     x->response_left = x->bounded ? head->length : 0;
     x->no_body = x->no_body || (x->bounded && head->length == 0);
-    if (x->s.wants_log) {
-        log_type(x, head);
-    }
+    jst_stream_note_type(&x->s, head);
     if (submit_head(x, head, !x->no_body) < 0) {
         jst_h2_break(x->c);
         return;
