@@ -65,22 +65,6 @@ add_head(struct jst_h2_nvs *nvs, const struct jst_h2c_call *x, struct jst_slice 
     }
 }
 
-/* RFC 8441 5: what HTTP/1's handshake proves, the frames prove here. */
-static void
-drop_key(struct jst_h2_nvs *nvs)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < nvs->n; i++) {
-        struct jst_slice name = jst_slice((const char *)nvs->v[i].name, nvs->v[i].namelen);
-
-        if (!jst_slice_ieq(name, JST_S("sec-websocket-key"))) {
-            nvs->v[n++] = nvs->v[i];
-        }
-    }
-    nvs->n = n;
-}
-
 static int
 submit(struct jst_h2c_call *x, struct jst_h2_nvs *nvs, char *path, size_t path_cap)
 {
@@ -94,7 +78,8 @@ submit(struct jst_h2c_call *x, struct jst_h2_nvs *nvs, char *path, size_t path_c
     jst_h2_nvs_add_block(nvs, call->extra);
     mark_secrets(nvs);
     if (call->upgrade) {
-        drop_key(nvs);
+        /* RFC 8441 5: what HTTP/1's handshake proves, the frames prove here. */
+        jst_h2_nvs_drop(nvs, JST_S("sec-websocket-key"));
     }
     JST_ASSERT(!nvs->full);
     id = nghttp2_submit_request(x->c->session, NULL, nvs->v, nvs->n,

@@ -265,6 +265,19 @@ jst_h2_nvs_add_fields(struct jst_h2_nvs *o, const struct jst_fields *f)
 }
 
 void
+jst_h2_nvs_drop(struct jst_h2_nvs *o, struct jst_slice name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < o->n; i++) {
+        if (!jst_slice_ieq(jst_slice((const char *)o->v[i].name, o->v[i].namelen), name)) {
+            o->v[n++] = o->v[i];
+        }
+    }
+    o->n = n;
+}
+
+void
 jst_h2_nvs_add_block(struct jst_h2_nvs *o, struct jst_slice block)
 {
     (void)pthread_once(&names_once, fill_names);

@@ -78,6 +78,9 @@ void jst_h2_nvs_add(struct jst_h2_nvs *o, struct jst_slice name, struct jst_slic
  *  Connection and its kin, TE), and without Host and Content-Length, which come from facts. */
 void jst_h2_nvs_add_fields(struct jst_h2_nvs *o, const struct jst_fields *f);
 
+/** Take every field of this name out again, in any case. */
+void jst_h2_nvs_drop(struct jst_h2_nvs *o, struct jst_slice name);
+
 /** "name: value" lines as printed for HTTP/1 (struct jst_head.block); Content-Length included. */
 void jst_h2_nvs_add_block(struct jst_h2_nvs *o, struct jst_slice block);
 

@@ -51,18 +51,6 @@ add_own(struct jst_h2_nvs *o, const struct jst_h2_stream *x, const struct jst_he
     }
 }
 
-/* RFC 8441 5: it answers a key that the client has not sent. */
-static void
-drop_accept(struct jst_h2_nvs *o)
-{
-    for (size_t i = 0; i < o->n; i++) {
-        if (jst_slice_ieq(jst_slice((const char *)o->v[i].name, o->v[i].namelen),
-                          JST_S("Sec-WebSocket-Accept"))) {
-            o->v[i--] = o->v[--o->n];
-        }
-    }
-}
-
 static void
 add_fields(struct jst_h2_nvs *o, const struct jst_h2_stream *x, const struct jst_head *head,
            char length[24])
@@ -75,7 +63,8 @@ add_fields(struct jst_h2_nvs *o, const struct jst_h2_stream *x, const struct jst
     }
     jst_h2_nvs_add_fields(o, &head->fields);
     if (x->tunnel) {
-        drop_accept(o);
+        /* RFC 8441 5: it answers a key that the client has not sent. */
+        jst_h2_nvs_drop(o, JST_S("sec-websocket-accept"));
     }
     /* RFC 9110 8.6: none with 1xx and 204; with HEAD and 304 only the length of a GET. */
     if (!x->tunnel && head->length != JST_LENGTH_UNKNOWN && head->status != 204 &&

@@ -169,6 +169,24 @@ test_fields_go_out(void **state)
     assert_int_equal(o.n, 1);
 }
 
+/* In any case, each of them, and the rest stays in order. */
+static void
+test_a_field_is_taken_out(void **state)
+{
+    static const char *const names[] = {"x-key", "a", "X-Key", "b", "X-KEY"};
+    nghttp2_nv nv[JST_COUNT(names)];
+    struct jst_h2_nvs o = {nv, 0, JST_COUNT(nv), false};
+
+    (void)state;
+    for (size_t i = 0; i < JST_COUNT(names); i++) {
+        jst_h2_nvs_add(&o, jst_slice_z(names[i]), JST_S("1"));
+    }
+    jst_h2_nvs_drop(&o, JST_S("X-key"));
+    assert_int_equal(o.n, 2);
+    assert_memory_equal(o.v[0].name, "a", 1);
+    assert_memory_equal(o.v[1].name, "b", 1);
+}
+
 static void
 test_a_printed_block_goes_out(void **state)
 {
@@ -277,6 +295,7 @@ main(void)
         cmocka_unit_test(test_a_length_that_is_none_is_the_largest),
         cmocka_unit_test(test_fields_go_out),
         cmocka_unit_test(test_a_printed_block_goes_out),
+        cmocka_unit_test(test_a_field_is_taken_out),
         cmocka_unit_test(test_data_behind_its_header),
         cmocka_unit_test(test_memory_of_a_session),
         cmocka_unit_test(test_memory_is_used_again),
