@@ -84,7 +84,7 @@ on_name(SSL *ssl, int *alert, void *arg)
     t->info.sni_unknown = unknown;
     if (unknown && s->reject_unknown_sni && !fallback_covers(s, name)) {
         *alert = SSL_AD_UNRECOGNIZED_NAME;
-        jst_tls_note(t, "no certificate is for the name \"%.*s\"", JST_PRI(shown(name)));
+        jst_tls_note(t, "no certificate is for the name %.*s", JST_PRI(shown(name)));
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     return name.n > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;

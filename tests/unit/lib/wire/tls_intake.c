@@ -38,7 +38,7 @@ test_garbage(void **state)
     (void)state;
     feed(http, sizeof(http) - 1, &s);
     assert_int_equal(s.why, JOIST_E_TLS);
-    assert_string_equal(s.error, "http request");
+    assert_string_equal(s.error, "it speaks plain HTTP, and this port speaks TLS");
     memset(junk, 0xab, sizeof(junk));
     feed(junk, sizeof(junk), &s);
     assert_int_equal(s.why, JOIST_E_TLS);
