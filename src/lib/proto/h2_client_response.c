@@ -199,7 +199,7 @@ jst_h2c_take_block(struct jst_h2c_call *x, bool end_stream)
 {
     struct jst_h2_client *c = x->c;
     uint32_t serial = x->serial;
-    struct jst_head head;
+    struct jst_head head = {0};
     int rc = jst_h2_block_finish(&c->block);
 
     if (rc == JOIST_OK && x->phase == H2C_HEAD) {

@@ -146,6 +146,6 @@ void jst_h2_settle_grant(struct jst_h2_stream *x, size_t n);
 
 /* For nghttp2's tables. */
 ssize_t jst_h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
-                         nghttp2_data_source *source, void *c);
+                         nghttp2_data_source *source, void *user);
 int jst_h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header, size_t n,
-                     nghttp2_data_source *source, void *c);
+                     nghttp2_data_source *source, void *user);

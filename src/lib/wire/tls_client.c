@@ -235,7 +235,7 @@ configure(struct jst_tls_client *t, const struct jst_tls_client_conf *conf,
     (void)SSL_CTX_set_session_cache_mode(t->ctx,
                                          SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(t->ctx, on_session);
-    if (SSL_CTX_set1_groups_list(t->ctx, jst_tls_groups_client) != 1) {
+    if (!jst_tls_set_groups(t->ctx, jst_tls_groups_client)) {
         return JOIST_E_NOMEM;
     }
     rc = set_names(t, conf, r);

@@ -141,7 +141,7 @@ set_groups(SSL_CTX *ctx, const struct joist_tls_conf *tls, struct jst_tls_report
     size_t n = 0;
 
     if (tls->groups_n == 0) {
-        return SSL_CTX_set1_groups_list(ctx, jst_tls_groups_server) == 1 ? JOIST_OK : JOIST_E_NOMEM;
+        return jst_tls_set_groups(ctx, jst_tls_groups_server) ? JOIST_OK : JOIST_E_NOMEM;
     }
     for (size_t i = 0; i < tls->groups_n; i++) {
         const char *g = tls->groups[i];
@@ -152,7 +152,7 @@ set_groups(SSL_CTX *ctx, const struct joist_tls_conf *tls, struct jst_tls_report
                                          : false) {
             k = -1;
         }
-        if (k < 0 || (size_t)k >= sizeof(list) - n || SSL_CTX_set1_groups_list(ctx, g) != 1) {
+        if (k < 0 || (size_t)k >= sizeof(list) - n || !jst_tls_set_groups(ctx, g)) {
             ERR_clear_error();
             jst_tls_say(r, JOIST_LOG_ERROR, JOIST_E_INVAL, &tls->pos,
                         "'%s' is no key exchange group that is known here", g);
@@ -160,7 +160,7 @@ set_groups(SSL_CTX *ctx, const struct joist_tls_conf *tls, struct jst_tls_report
         }
         n += (size_t)k;
     }
-    return SSL_CTX_set1_groups_list(ctx, list) == 1 ? JOIST_OK : JOIST_E_INVAL;
+    return jst_tls_set_groups(ctx, list) ? JOIST_OK : JOIST_E_INVAL;
 }
 
 static void

@@ -48,3 +48,5 @@ extern const char jst_tls_groups_server[];
 extern const char jst_tls_groups_client[];
 /** Versions, suites, options of both sides. JOIST_E_NOMEM. */
 int jst_tls_set_policy(SSL_CTX *ctx, unsigned min_version);
+/* False: a group that OpenSSL does not know, or no memory. */
+bool jst_tls_set_groups(SSL_CTX *ctx, const char *list);
