@@ -7,6 +7,7 @@
  *         everything here may be freed as soon as they return.
  * Strings are NUL-terminated UTF-8; NULL means "not given". Arrays are pointer and count.
  * A zeroed struct is not a default: start from joist_conf_init() and the joist_*_init() of a part.
+ * Parts that have none start zeroed: all is "not given" then, and a target's weight is to be set.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -86,6 +86,15 @@ def test_wrong_usage(arguments, error, remedy):
     assert second.startswith("help: ") and remedy in second
 
 
+def test_a_folder_is_not_served_for_half_a_command(tmp_path):
+    """`ech` may be the folder of the keys."""
+    for word in ("ech", "config"):
+        (tmp_path / word).mkdir()
+        for arguments in ([word], [word, "frobnicate"]):
+            done = joist(*arguments, cwd=tmp_path)
+            assert done.returncode == 2 and f"joist {word} " in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("arguments", [["config", "validate"], ["config", "show"]])
 def test_without_a_file(arguments, tmp_path):
     done = joist(*arguments, cwd=tmp_path)

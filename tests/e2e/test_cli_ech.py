@@ -77,6 +77,13 @@ def test_several_in_a_folder(tmp_path):
         assert config_of(key["ech"]) == (0xfe0d, key["id"], key["public_name"])
 
 
+def test_the_folder_is_made(tmp_path):
+    done = joist(tmp_path, "ech", "new", "--name", "a.example", "--dir", "keys", "--json")
+    assert done.returncode == 0, done.stderr
+    assert Path(json.loads(done.stdout)["file"]).parent == Path("keys")
+    assert stat.S_IMODE(os.stat(tmp_path / "keys").st_mode) == 0o700
+
+
 def test_the_age(tmp_path):
     joist(tmp_path, "ech", "new", "--name", "public.example", "--out", "key.pem")
     for seconds, said in ((3 * 86400 + 5, "3 days old"), (3700, "1 hour old"), (125, "2 minutes old")):
@@ -101,6 +108,7 @@ def test_a_key_is_never_replaced(tmp_path):
     before = (tmp_path / "key.pem").read_bytes()
     done = joist(tmp_path, "ech", "new", "--name", "other.example", "--out", "key.pem")
     assert done.returncode == 1 and "File exists" in done.stderr
+    assert "help: a key is never written over" in done.stderr
     assert (tmp_path / "key.pem").read_bytes() == before
     assert os.listdir(tmp_path) == ["key.pem"]
 
@@ -112,7 +120,7 @@ def test_a_key_is_never_replaced(tmp_path):
     (["new", "--name", "192.0.2.1"], 2, "is no host name"),
     (["new", "--name", "../x", "--dir", "."], 2, "--name takes a host name"),
     (["new", "--name", "a.example", "--dir", ".", "--out", "x"], 2, "do not go together"),
-    (["new", "--name", "a.example", "--dir", "nowhere"], 1, "cannot write 'nowhere/"),
+    (["new", "--name", "a.example", "--dir", "no/where"], 1, "cannot make the folder 'no/where'"),
     (["new", "x", "--name", "a.example"], 2, "takes no more words"),
     (["list", "nowhere.pem"], 1, "cannot read 'nowhere.pem'"),
     (["list", "--dir", "nowhere"], 1, "cannot read the folder 'nowhere'"),

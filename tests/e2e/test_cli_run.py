@@ -2,20 +2,18 @@
 """joist run: what a person sees, what stops it, what keeps it from starting."""
 import contextlib
 import os
-import pty
 import re
 import resource
-import select
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
 from lib import net
 from lib.client import Client, fetch
 from lib.server import BINARY, Joist
+from lib.terminal import Terminal
 
 SITE = '[[sites]]\nrespond = "hello"\n'
 
@@ -36,45 +34,15 @@ def run(tmp_path, text, *arguments, env=None):
                           stdin=subprocess.DEVNULL)
 
 
-class Terminal:
-    """joist with a terminal as its standard error."""
-
-    def __init__(self, folder, text, env=None, arguments=("run",)):
-        self.master, slave = pty.openpty()
-        (folder / "joist.toml").write_text(text)
-        self.process = subprocess.Popen(
-            [BINARY, *arguments], cwd=folder, stdin=subprocess.DEVNULL, stderr=slave,
-            stdout=subprocess.DEVNULL, env={**os.environ, "TERM": "xterm", **(env or {})})
-        os.close(slave)
-        self.text = ""
-
-    def read_until(self, needle):
-        end = time.monotonic() + net.PATIENCE_S
-        while needle not in self.text:
-            ready, _, _ = select.select([self.master], [], [], max(0, end - time.monotonic()))
-            assert ready, f"no {needle!r} in {self.text!r}"
-            try:
-                got = os.read(self.master, 65536).decode(errors="replace")
-            except OSError:
-                got = ""
-            assert got, f"ended without {needle!r}: {self.text!r}"
-            self.text += got.replace("\r\n", "\n")
-        return self.text
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        os.close(self.master)
+def at_terminal(folder, text, env=None, arguments=("run",)):
+    (folder / "joist.toml").write_text(text)
+    return Terminal([BINARY, *arguments], folder, {**os.environ, "TERM": "xterm", **(env or {})})
 
 
 def test_start_screen(tmp_path):
     with claimed() as claim:
         text = f'[log]\naccess = "off"\n[[listeners]]\nbind = "127.0.0.1:{claim.port}"\n{SITE}'
-        with Terminal(tmp_path, text, {"NO_COLOR": "1"}) as terminal:
+        with at_terminal(tmp_path, text, {"NO_COLOR": "1"}) as terminal:
             shown = terminal.read_until("Press Ctrl-C to stop.")
             assert f"  http://127.0.0.1:{claim.port}\n" in shown
             assert "serves 1 route of joist.toml" in shown
@@ -88,7 +56,7 @@ def test_start_screen(tmp_path):
 def test_start_screen_names_a_free_port_and_the_hosts(tmp_path):
     text = ('[log]\naccess = "off"\n[[listeners]]\nbind = ":0"\n'
             '[[sites]]\nhosts = ["a.test", "b.test"]\nrespond = "x"\n')
-    with Terminal(tmp_path, text, arguments=()) as terminal:
+    with at_terminal(tmp_path, text, arguments=()) as terminal:
         shown = terminal.read_until("Press Ctrl-C to stop.")
         port = int(re.search(r"http://localhost:(\d+)  \(every address", shown).group(1))
         assert port > 0
@@ -98,7 +66,7 @@ def test_start_screen_names_a_free_port_and_the_hosts(tmp_path):
 
 def test_colours_only_on_a_terminal_that_wants_them(tmp_path):
     for env, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
-        with Terminal(tmp_path, "x = 1\n", env) as terminal:
+        with at_terminal(tmp_path, "x = 1\n", env) as terminal:
             shown = terminal.read_until("nothing to serve")
             assert ("\033[1;31merror:\033[0m" in shown) == coloured, env
 
@@ -276,7 +244,7 @@ def test_hangup_of_the_terminal_ends(tmp_path):
     """A window that is closed takes the server in it along, not its port for ever."""
     with claimed() as claim:
         text = f'[log]\naccess = "off"\n[[listeners]]\nbind = "127.0.0.1:{claim.port}"\n{SITE}'
-        terminal = Terminal(tmp_path, text)
+        terminal = at_terminal(tmp_path, text)
         try:
             terminal.read_until("Press Ctrl-C to stop.")
             os.close(terminal.master)

@@ -1,54 +1,23 @@
 # SPDX-License-Identifier: MIT
 """What a person at a terminal sees of joist WHAT: the addresses, the certificate, and no log of it."""
-import os
-import pty
 import re
-import select
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
 from lib import net
 from lib.net import PortClaim
 from lib.server import BINARY
+from lib.terminal import Terminal
 from lib.what import environment
 
 
-class Screen:
-    """joist with a terminal for everything, as by hand."""
-
-    def __init__(self, folder, *words, env=None):
-        self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [BINARY, *map(str, words)], cwd=folder, stdin=slave, stdout=slave, stderr=slave,
-            env=environment(folder, {"TERM": "xterm", "NO_COLOR": "1", **(env or {})}))
-        os.close(slave)
-        self.text = ""
-
-    def read_until(self, needle):
-        end = time.monotonic() + net.PATIENCE_S
-        while needle not in self.text:
-            ready, _, _ = select.select([self.master], [], [], max(0, end - time.monotonic()))
-            assert ready, f"no {needle!r} in {self.text!r}"
-            try:
-                got = os.read(self.master, 65536).decode(errors="replace")
-            except OSError:
-                got = ""
-            assert got, f"ended without {needle!r}: {self.text!r}"
-            self.text += got.replace("\r\n", "\n")
-        return self.text
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        os.close(self.master)
+def at_screen(folder, *words, env=None):
+    return Terminal([BINARY, *map(str, words)], folder,
+                    environment(folder, {"TERM": "xterm", "NO_COLOR": "1", **(env or {})}),
+                    on=("stdin", "stdout", "stderr"))
 
 
 @pytest.fixture
@@ -66,7 +35,7 @@ def port():
 
 def shown(site, *words, **options):
     """Everything from start to stop, with what differs from run to run taken out."""
-    with Screen(site, *words, **options) as screen:
+    with at_screen(site, *words, **options) as screen:
         screen.read_until("Press Ctrl-C to stop.\n")
         screen.process.send_signal(signal.SIGINT)
         text = screen.read_until("at once.\n")
@@ -149,5 +118,5 @@ def test_auto_tls_that_came_to_nothing_is_one_line(site, port):
 def test_colours_only_where_they_are_wanted(site, port):
     for env, coloured in (({"NO_COLOR": ""}, True), ({}, False), ({"TERM": "dumb", "NO_COLOR": ""},
                                                                   False)):
-        with Screen(site, f"http:{port}", env=env) as screen:
+        with at_screen(site, f"http:{port}", env=env) as screen:
             assert ("\033[" in screen.read_until("Press Ctrl-C")) == coloured, env

@@ -51,6 +51,8 @@ REFUSED = [
     (["./public", "http:1", "http:2"], "'http:2': there is a port already", "[[listeners]]"),
     (["./public", "0"], "'0': a port is 1 to 65535", "8443"),
     (["./public", "65536"], "'65536': a port is", "8443"),
+    ([":99999"], "':99999': a port is 1 to 65535", ":3000"),
+    (["localhost:0"], "'localhost:0': a port is 1 to 65535", ":3000"),
     (["./public", "http:"], "'http:': a port is", "http:8080"),
     (["./public", "https:x"], "'https:x': a port is", "https:8443"),
     # plain HTTP has no use for TLS
@@ -65,6 +67,10 @@ REFUSED = [
     (["./public", "--cert", "none.pem"], "cannot read 'none.pem': No such file", "PEM"),
     (["./public", "--cert", "lonely.pem", "--key", "k"], "no certificate in 'lonely.pem'", "PEM"),
     (["./public", "--cert", "app.js", "--key", "k"], "no certificate in 'app.js'", "PEM"),
+    # joist is not its own origin
+    ([":3000", "3000"], "':3000' is port 3000 of this machine, and so is joist", "another port"),
+    (["https://[::1]:8443/x", "https:8443"], "it would ask itself", "another port"),
+    (["127.0.0.1:8080", "http:8080"], "it would ask itself", "another port"),
     # options of folders
     ([":3000", "--spa"], "--spa is for folders", "./public"),
     (["--listing"], "--listing is for folders", "./public"),
@@ -144,6 +150,15 @@ def test_an_origin(site, ports, form):
         assert origin.requests[-1].target == "/x?y=1"
 
 
+@pytest.mark.parametrize("origin, ports_of_joist", [
+    ("https://localhost", {5000, 80}), ("http://127.0.0.1:80", {443, 5000}), (":5000", {443, 80}),
+    ("https://other.test", {443, 80})])
+def test_the_port_of_an_origin_is_left_to_it(site, origin, ports_of_joist):
+    """It may only not have been started yet."""
+    made = joist(site, origin, "--dry").stdout
+    assert set(map(int, re.findall(r'^bind = "127.0.0.1:(\d+)"', made, re.M))) == ports_of_joist
+
+
 def test_an_origin_with_a_path(site, ports):
     with Origin() as origin, \
             What(site, f"http://127.0.0.1:{origin.port}/base/", f"http:{ports[0]}") as what:
@@ -189,6 +204,7 @@ def test_a_taken_port_that_was_asked_for_is_an_error(site, ports):
             done = joist(site, "./public", word)
             assert done.returncode == 1
             assert str(ports[0]) in done.stderr and "in use" in done.stderr
+            assert done.stderr.count("error: ") == 1, "both families say the same"
 
 
 # ---- --dry ----
@@ -198,7 +214,7 @@ def test_dry_is_a_configuration(site):
     assert done.returncode == 0 and not done.stderr
     assert not (site / "state").exists(), "nothing is made"
     assert 'bind = ":8443"' in done.stdout and "redirect_https = 8443" in done.stdout
-    assert 'root = "./public"' in done.stdout and "hsts = true" in done.stdout
+    assert 'root = "./public"' in done.stdout and 'hsts = "365d"' in done.stdout
     assert re.search(r'hosts = \["example.com", "localhost"', done.stdout)
 
 

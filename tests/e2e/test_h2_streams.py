@@ -59,6 +59,8 @@ class Play:
             elif path == "/trailers":
                 conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" +
                           chunk(b"data") + b"0\r\nX-Sum: 7\r\n\r\n")
+            elif path == "/head":
+                conn.send(answer(fields=[f"X-{i}: {'a' * 4000}" for i in range(60)]))
             elif path == "/204":
                 conn.send(b"HTTP/1.1 204 No Content\r\n\r\n")
             else:
@@ -135,6 +137,13 @@ def test_trailers_of_a_request(client):
     response = client.response(number)
     assert response.body == b"data" and response.get("x-trailers") == "X-Sum=9".lower() \
         or response.get("x-trailers") == "X-Sum=9"
+
+
+def test_a_large_head_of_a_response(client):
+    """What is taken of an origin (256 KiB) is sent; nghttp2 by itself stops at 64."""
+    response = client.get("/head")
+    assert response.status == 200 and response.body == b"ok"
+    assert sum(len(value) for _, value in response.headers) > 240000
 
 
 def test_trailers_of_a_response(client):

@@ -22,6 +22,9 @@ def test_events():
     source = (ROOT / "src/lib/base/log.h").read_text()
     names = set(re.findall(r"^\s+X\((\w+), \d+, \"", source, re.M))
     assert len(names) > 10
+    for path in (ROOT / "src/joist").rglob("*.c"):
+        names |= set(re.findall(r'jst_obs_say\([^"]*"([A-Z_]+)"', path.read_text()))
+    assert {"LISTENING", "CERTIFICATE"} <= names
     assert names <= members(PAGE.partition("## Events")[2])
 
 

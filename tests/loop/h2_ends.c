@@ -11,24 +11,6 @@
 
 static struct h2_peer h;
 
-static void
-begin(struct rig *g)
-{
-    rig_init(g);
-    rig_start(g);
-    h2_open(g, &h, false);
-    h2_run(g, &h, NULL);
-}
-
-static void
-end(struct rig *g)
-{
-    h2_close(&h);
-    rig_run(g, NULL, NULL);
-    rig_assert_idle(g);
-    rig_fini(g);
-}
-
 /* A proxied request under way, its origin accepted. */
 static struct h2_reply *
 ask(struct rig *g, struct peer *origin)
@@ -50,7 +32,7 @@ test_a_client_that_resets_its_request(void **state)
     struct h2_reply *r;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     r = ask(&g, &origin);
     (void)nghttp2_submit_rst_stream(h.ng, 0, r->id, NGHTTP2_CANCEL);
     h2_run(&g, &h, &origin);
@@ -61,7 +43,7 @@ test_a_client_that_resets_its_request(void **state)
     assert_int_equal(g.r.local.stats.requests_open, 0);
     assert_false(h.goaway);
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -71,7 +53,7 @@ test_a_client_that_leaves(void **state)
     struct peer origin;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     (void)ask(&g, &origin);
     peer_close(&h.p);
     rig_run(&g, NULL, &origin);
@@ -80,7 +62,7 @@ test_a_client_that_leaves(void **state)
     assert_true(g.last_gone);
     assert_int_equal(g.r.local.stats.h2_conns_open, 0);
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -91,7 +73,7 @@ test_an_origin_that_breaks_off(void **state)
     struct h2_reply *r;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     r = ask(&g, &origin);
     peer_say(&origin, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
     h2_run(&g, &h, &origin);
@@ -106,7 +88,7 @@ test_an_origin_that_breaks_off(void **state)
     h2_run(&g, &h, NULL);
     assert_int_equal(h.replies[1].status, 200);
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -117,7 +99,7 @@ test_an_origin_that_is_not_there(void **state)
     struct h2_reply *r;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     r = ask(&g, &origin);
     peer_close(&origin);
     h2_run(&g, &h, NULL);
@@ -129,7 +111,7 @@ test_an_origin_that_is_not_there(void **state)
     assert_true(r->ended && r->closed);
     assert_int_equal(r->error, 0);
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 /* ---- drain ---- */
@@ -143,7 +125,7 @@ test_a_drain_lets_streams_end(void **state)
     struct h2_reply *late;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     r = ask(&g, &origin);
     jst_server_drain_all(&g.r.owner);
     rig_run(&g, &h.p, NULL);
@@ -160,7 +142,7 @@ test_a_drain_lets_streams_end(void **state)
     assert_string_equal(r->body, "ok");
     assert_true(h.p.eof); /* the last one: the connection ends by itself */
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 /* It answers no ping, so the last GOAWAY comes behind the last stream. */
@@ -172,7 +154,7 @@ test_a_drain_without_a_ping(void **state)
     struct h2_reply *r;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     r = ask(&g, &origin);
     jst_server_drain_all(&g.r.owner);
     rig_run(&g, &h.p, NULL);
@@ -184,7 +166,7 @@ test_a_drain_without_a_ping(void **state)
     assert_int_equal(h.goaways, 2);
     assert_int_equal(h.goaway_last, r->id);
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -193,13 +175,13 @@ test_a_drain_closes_what_is_idle(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     jst_server_drain_all(&g.r.owner);
     h2_run(&g, &h, NULL);
     assert_true(h.goaway);
     assert_int_equal(h.goaway_last, 0);
     assert_true(h.p.eof);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -216,14 +198,14 @@ test_a_service_that_wants_no_more(void **state)
     struct h2_reply *r;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     g.r.svc.on_request = begin_last;
     r = h2_reply(&h, h2_get(&h, "r.test", "/"));
     h2_run(&g, &h, NULL);
     assert_int_equal(r->status, 200);
     assert_true(h.goaway);
     assert_true(h.p.eof);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -240,7 +222,7 @@ test_tunnels_can_be_cut(void **state)
     struct h2_reply *r;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     r = h2_reply(&h, h2_request(&h, v, 5, &body));
     h2_run(&g, &h, NULL);
     assert_true(rig_accept(&g, &origin));
@@ -256,7 +238,7 @@ test_tunnels_can_be_cut(void **state)
     assert_int_equal(g.r.local.stats.tunnels_open, 0);
     assert_false(peer_is_over(&h.p));
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 /* ---- time ---- */
@@ -267,7 +249,7 @@ test_a_client_that_says_nothing(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     rig_pass(&g, JST_HEADER_MS_DEFAULT - 100);
     h2_run(&g, &h, NULL);
     assert_false(h.goaway);
@@ -275,7 +257,7 @@ test_a_client_that_says_nothing(void **state)
     h2_run(&g, &h, NULL);
     assert_true(h.goaway && h.p.eof);
     assert_int_equal(g.r.local.stats.timeout_header, 1);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -284,7 +266,7 @@ test_keepalive(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (int i = 0; i < 3; i++) {
         (void)h2_get(&h, "r.test", "/");
         h2_run(&g, &h, NULL);
@@ -297,7 +279,7 @@ test_keepalive(void **state)
     assert_true(h.goaway && h.p.eof);
     assert_int_equal(g.r.local.stats.timeout_keepalive, 1);
     assert_int_equal(g.r.local.stats.requests, 3);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 /* Half a header block holds up everything else on the connection. */
@@ -307,14 +289,14 @@ test_a_head_that_does_not_end(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     h2_frame(&h, NGHTTP2_HEADERS, 0, 1, "\x82", 1);
     rig_run(&g, &h.p, NULL);
     rig_pass(&g, JST_HEADER_MS_DEFAULT + 100);
     rig_run(&g, &h.p, NULL);
     assert_true(peer_is_over(&h.p));
     assert_int_equal(g.r.local.stats.timeout_header, 1);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -328,7 +310,7 @@ test_a_body_that_does_not_come(void **state)
     struct h2_reply *r;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     r = h2_reply(&h, h2_request(&h, post, 4, &body));
     h2_run(&g, &h, NULL);
     assert_true(rig_accept(&g, &origin));
@@ -346,7 +328,7 @@ test_a_body_that_does_not_come(void **state)
     assert_true(r->closed);
     assert_false(h.goaway);
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 /* Tiny windows: the answer is there, and the client does not let it go. */
@@ -377,7 +359,7 @@ test_a_client_that_opens_no_window(void **state)
     assert_true(r->closed);
     assert_int_equal(r->error, NGHTTP2_CANCEL);
     assert_int_equal(g.r.local.stats.timeout_body, 1);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -387,7 +369,7 @@ test_a_client_that_does_not_read(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     rig_file(&g, "a.bin", bytes, sizeof(bytes));
     (void)nghttp2_session_set_local_window_size(h.ng, 0, 0, 10000000);
     (void)h2_get(&h, "s.test", "/a.bin");
@@ -401,7 +383,7 @@ test_a_client_that_does_not_read(void **state)
     rig_pass(&g, JST_BODY_IDLE_MS_DEFAULT + 100);
     assert_int_equal(g.r.local.stats.h2_conns_open, 0);
     assert_int_equal(g.r.local.stats.timeout_body, 1);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 int

@@ -147,15 +147,6 @@ begin(struct rig *g, size_t response, bool manual)
     h2_run(g, &h, NULL);
 }
 
-static void
-end(struct rig *g)
-{
-    h2_close(&h);
-    rig_run(g, NULL, NULL);
-    rig_assert_idle(g);
-    rig_fini(g);
-}
-
 static int32_t
 post(struct h2_body *body)
 {
@@ -191,7 +182,7 @@ test_a_handler_that_takes_nothing(void **state)
     h2_run(&g, &h, NULL);
     assert_int_equal(t->taken, sizeof(bytes));
     assert_true(t->ended);
-    end(&g);
+    h2_end(&g, &h);
     assert_true(t->canceled || t->total == 0);
 }
 
@@ -219,7 +210,7 @@ test_the_window_shrinks_again(void **state)
     }
     assert_int_equal(t->taken, 600000);
     assert_true(body.given - t->taken <= JST_H2_WINDOW_BYTES + 1000);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -241,7 +232,7 @@ test_a_client_that_opens_no_window(void **state)
         assert_int_equal(r->body_n, 65535 + 60000 * i);
         assert_true(t->given <= r->body_n + JST_STREAM_WINDOW_BYTES);
     }
-    end(&g);
+    h2_end(&g, &h);
     assert_true(t->canceled && !t->aborted);
 }
 
@@ -264,7 +255,7 @@ test_many_streams_that_are_stuck(void **state)
         assert_true(handlers[i].given > 0); /* each gets something */
     }
     assert_true(given <= 5u * 1024 * 1024);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -290,7 +281,7 @@ test_a_client_that_does_not_read(void **state)
     assert_int_equal(t->given, MANY);
     assert_int_equal(h2_reply(&h, 1)->body_n, MANY);
     assert_true(h2_reply(&h, 1)->ended);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -322,7 +313,7 @@ test_both_ways_at_once(void **state)
     assert_true(t->ended);
     assert_int_equal(r->body_n, 20000000);
     assert_true(r->ended && r->closed);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 /* RFC 9218: urgency decides; equal ones that are incremental share. */
@@ -344,7 +335,7 @@ test_priority_orders_the_output(void **state)
     h2_run(&g, &h, NULL);
     assert_true(late->ended && early->ended);
     assert_true(early->order < late->order);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -369,7 +360,7 @@ test_a_priority_update_orders_the_output(void **state)
     h2_run(&g, &h, NULL);
     assert_true(a->ended && b->ended);
     assert_true(b->order < a->order);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 int

@@ -11,24 +11,6 @@
 
 static struct h2_peer h;
 
-static void
-begin(struct rig *g)
-{
-    rig_init(g);
-    rig_start(g);
-    h2_open(g, &h, false);
-    h2_run(g, &h, NULL);
-}
-
-static void
-end(struct rig *g)
-{
-    h2_close(&h);
-    rig_run(g, NULL, NULL);
-    rig_assert_idle(g);
-    rig_fini(g);
-}
-
 /* One request with other fields; the status it gets. */
 static unsigned
 ask(struct rig *g, const nghttp2_nv *v, size_t n)
@@ -58,7 +40,7 @@ test_hosts(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (size_t i = 0; i < JST_COUNT(cases); i++) {
         nghttp2_nv v[5] = {H2_NV(":method", "GET"), H2_NV(":scheme", "http"), H2_NV(":path", "/")};
         size_t n = 3;
@@ -81,7 +63,7 @@ test_hosts(void **state)
             fail_msg("case %zu: %u, error %u", i, r->status, r->error);
         }
     }
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -97,7 +79,7 @@ test_paths(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (size_t i = 0; i < JST_COUNT(cases); i++) {
         struct h2_reply *r = h2_reply(&h, h2_get(&h, "r.test", cases[i].path));
 
@@ -108,7 +90,7 @@ test_paths(void **state)
             fail_msg("case %zu: %u, error %u", i, r->status, r->error);
         }
     }
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -148,7 +130,7 @@ test_sizes(void **state)
     v[3] = (nghttp2_nv){(uint8_t *)(uintptr_t) ":path", (uint8_t *)big, 5, 8193, 0};
     assert_int_equal(ask(&g, v, 4), 414);
     assert_int_equal(g.r.local.stats.limit_uri_bytes, 1);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -176,7 +158,7 @@ test_a_body_that_is_too_large(void **state)
     assert_int_equal(g.r.local.stats.limit_body_bytes, 1);
     assert_int_equal(g.r.local.stats.requests_open, 0);
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 /* RFC 9113 8.1.1, 8.2, 8.3: malformed, a stream error. The connection goes on. */
@@ -203,7 +185,7 @@ test_malformed_requests(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (size_t i = 0; i < JST_COUNT(cases); i++) {
         struct h2_reply *r = h2_reply(&h, h2_request(&h, cases[i].v, cases[i].n, NULL));
 
@@ -216,7 +198,7 @@ test_malformed_requests(void **state)
     assert_int_equal(h2_reply(&h, h2_get(&h, "r.test", "/"))->status, 0);
     h2_run(&g, &h, NULL);
     assert_int_equal(h.replies[h.replies_n - 1].status, 200);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -231,7 +213,7 @@ test_more_body_than_announced(void **state)
     struct h2_reply *r;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     r = h2_reply(&h, h2_request(&h, post, 5, &body));
     h2_run(&g, &h, NULL);
     assert_true(rig_accept(&g, &origin));
@@ -241,7 +223,7 @@ test_more_body_than_announced(void **state)
     assert_true(peer_is_over(&origin)); /* it never looks whole there */
     assert_int_equal(g.r.local.stats.requests_open, 0);
     peer_fini(&origin);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 /* ---- floods ---- */
@@ -264,7 +246,7 @@ assert_flooded(struct rig *g)
     rig_run(g, &other, NULL);
     peer_assert_has(&other, "HTTP/1.1 200 OK\r\n");
     peer_fini(&other);
-    end(g);
+    h2_end(g, &h);
 }
 
 static void
@@ -273,7 +255,7 @@ test_rapid_reset(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (unsigned i = 0; i < 3 * JST_H2_FLOOD_RESETS; i++) {
         int32_t id = h2_get(&h, "p.test", "/");
 
@@ -292,7 +274,7 @@ test_resets_that_are_few(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (unsigned i = 0; i < 3 * JST_H2_FLOOD_RESETS; i++) { /* over a long time */
         int32_t id = h2_get(&h, "p.test", "/");
 
@@ -304,7 +286,7 @@ test_resets_that_are_few(void **state)
     assert_false(h.goaway);
     assert_int_equal(g.r.local.stats.h2_floods, 0);
     assert_int_equal(g.r.local.stats.h2_resets, 3 * JST_H2_FLOOD_RESETS);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 static void
@@ -313,7 +295,7 @@ test_pings(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (unsigned i = 0; i < JST_H2_FLOOD_PINGS + 1; i++) {
         h2_frame(&h, NGHTTP2_PING, 0, 0, "12345678", 8);
     }
@@ -326,7 +308,7 @@ test_settings(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (unsigned i = 0; i < JST_H2_FLOOD_SETTINGS + 1; i++) {
         h2_frame(&h, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
     }
@@ -342,7 +324,7 @@ test_empty_data(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     (void)h2_request(&h, post, 4, &body);
     h2_push(&h);
     for (unsigned i = 0; i < JST_H2_FLOOD_EMPTY + 1; i++) {
@@ -358,7 +340,7 @@ test_window_updates(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (unsigned i = 0; i < JST_H2_FLOOD_WINDOWS + 1; i++) {
         h2_frame(&h, NGHTTP2_WINDOW_UPDATE, 0, 0, one, 4);
     }
@@ -373,7 +355,7 @@ test_malformed_streams(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     for (unsigned i = 0; i < JST_H2_FLOOD_ERRORS + 20; i++) {
         (void)h2_request(&h, bad, 3, NULL);
         h2_push(&h);
@@ -389,7 +371,7 @@ test_continuations(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     h2_frame(&h, NGHTTP2_HEADERS, 0, 1, block, 1);
     for (unsigned i = 0; i < JST_H2_CONTINUATIONS_MAX + 2; i++) {
         h2_frame(&h, NGHTTP2_CONTINUATION, 0, 1, "\x84", 1);
@@ -406,7 +388,7 @@ test_a_block_that_expands(void **state)
     struct rig g;
 
     (void)state;
-    begin(&g);
+    h2_begin(&g, &h);
     block[n++] = (char)0x82;
     block[n++] = (char)0x86;
     block[n++] = (char)0x84;
@@ -424,7 +406,7 @@ test_a_block_that_expands(void **state)
     rig_run(&g, &h.p, NULL);
     assert_int_equal(g.r.local.stats.requests_open, 0);
     assert_int_equal(g.r.local.stats.status_2xx, 0);
-    end(&g);
+    h2_end(&g, &h);
 }
 
 /* ---- protocol errors ---- */
@@ -458,7 +440,7 @@ test_protocol_errors_end_the_connection(void **state)
     for (size_t i = 0; i < JST_COUNT(cases); i++) {
         struct rig g;
 
-        begin(&g);
+        h2_begin(&g, &h);
         h2_frame(&h, cases[i].type, cases[i].flags, cases[i].id, zeros, cases[i].n);
         rig_run(&g, &h.p, NULL);
         h2_pull(&h);
@@ -467,7 +449,7 @@ test_protocol_errors_end_the_connection(void **state)
             fail_msg("case %zu: goaway %d error %u eof %d counted %d", i, h.goaway, h.goaway_error,
                      h.p.eof, (int)g.r.local.stats.h2_errors);
         }
-        end(&g);
+        h2_end(&g, &h);
     }
 }
 

@@ -199,6 +199,24 @@ h2_close(struct h2_peer *h)
     peer_fini(&h->p);
 }
 
+void
+h2_begin(struct rig *g, struct h2_peer *h)
+{
+    rig_init(g);
+    rig_start(g);
+    h2_open(g, h, false);
+    h2_run(g, h, NULL);
+}
+
+void
+h2_end(struct rig *g, struct h2_peer *h)
+{
+    h2_close(h);
+    rig_run(g, NULL, NULL);
+    rig_assert_idle(g);
+    rig_fini(g);
+}
+
 /* ---- running ---- */
 
 void

@@ -61,6 +61,11 @@ void h2_open(struct rig *g, struct h2_peer *h, bool manual);
 int h2_try_open(struct rig *g, struct h2_peer *h, bool manual);
 void h2_close(struct h2_peer *h);
 
+/* A whole rig with such a client, which knows the server's SETTINGS; and its end: nothing is left.
+ */
+void h2_begin(struct rig *g, struct h2_peer *h);
+void h2_end(struct rig *g, struct h2_peer *h);
+
 /* Begin to speak on a connection that is there already. */
 void h2_speak(struct h2_peer *h, bool manual);
 

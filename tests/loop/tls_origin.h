@@ -3,8 +3,9 @@
 /*
  * Real TLS servers for tests: the openssl command's s_server, with certificates that it made too.
  *
- * Flow:    pki_make() -> origin_start() -> its page answers every GET -> origin_stop();
- * pki_remove(). Owner:   the test; each server is ended by its PID.
+ * Flow:    pki_make() -> origin_start() -> its page answers every GET -> origin_stop() ->
+ *          pki_remove()
+ * Owner:   the test; each server is ended by its PID.
  */
 #include <stdint.h>
 #include <sys/types.h>

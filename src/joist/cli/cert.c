@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -55,7 +56,7 @@ collect_names(struct names *names, struct jst_arena *arena, const struct jst_wha
     add_name(names, "localhost");
     add_name(names, "127.0.0.1");
     add_name(names, "::1");
-    /* Others than names that a certificate can hold are left out: "my_pc" is fine, "" is not. */
+    /* A name that a certificate cannot hold must not hinder the others. */
     if (gethostname(host, sizeof(host) - 1) == 0 && host[0] != '\0' &&
         strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
             strlen(host) &&
@@ -167,7 +168,8 @@ take_given(struct jst_plan *p)
         return JST_EXIT_USAGE;
     }
     if (w->key != NULL && access(w->key, R_OK) != 0) {
-        jst_cli_error("--cert FILE --key FILE, both PEM", "--key: cannot read '%s'", w->key);
+        jst_cli_error("--cert FILE --key FILE, both PEM", "--key: cannot read '%s': %s", w->key,
+                      strerror(errno));
         return JST_EXIT_USAGE;
     }
     return JST_EXIT_OK;

@@ -90,13 +90,6 @@ const char *jst_args_value(const struct jst_args *args, enum jst_option option);
 /** "--cert" for JST_OPTION_CERT. */
 const char *jst_args_name(enum jst_option option);
 
-/** The command that the words begin with, and how many of them are its name; NULL: none. */
-const struct jst_command *jst_cli_find_command(size_t *words, char *const *argv, int argc);
-
-/** "config" alone, or with a second word that is none of its own: said, and true. */
-bool jst_cli_refuse_half(char *const *argv, int argc);
-
-void jst_help_print(void);
 void jst_help_print_command(const struct jst_command *c);
 
 /** May this stream have colours? A terminal, and no NO_COLOR in the environment. */

@@ -153,8 +153,8 @@ jst_cli_file(const struct jst_args *args)
     return NULL;
 }
 
-void
-jst_help_print(void)
+static void
+print_help(void)
 {
     (void)printf("joist: web server and reverse proxy\n\n"
                  "Usage: joist COMMAND [OPTIONS]\n"
@@ -168,8 +168,9 @@ jst_help_print(void)
                  "  joist :3000      stand before an application on port 3000\n");
 }
 
-const struct jst_command *
-jst_cli_find_command(size_t *words, char *const *argv, int argc)
+/* The command that the words begin with, and how many of them are its name; NULL: none. */
+static const struct jst_command *
+find_command(size_t *words, char *const *argv, int argc)
 {
     for (const struct jst_command *c = jst_commands; c->name != NULL; c++) {
         size_t n = strcspn(c->name, " ");
@@ -186,9 +187,9 @@ jst_cli_find_command(size_t *words, char *const *argv, int argc)
     return NULL;
 }
 
-/* "config" alone, or with a second word that is none of its own. */
-bool
-jst_cli_refuse_half(char *const *argv, int argc)
+/* "config" alone, or with a second word that is none of its own: said, and true. */
+static bool
+refuse_half(char *const *argv, int argc)
 {
     struct jst_nearest near;
     char list[160];
@@ -225,11 +226,11 @@ jst_cli_help(const struct jst_args *args)
     size_t n = 0;
 
     if (args->words_n == 0) {
-        jst_help_print();
+        print_help();
         return JST_EXIT_OK;
     }
-    c = jst_cli_find_command(&n, words, (int)args->words_n);
-    if (c == NULL && jst_cli_refuse_half(words, (int)args->words_n)) {
+    c = find_command(&n, words, (int)args->words_n);
+    if (c == NULL && refuse_half(words, (int)args->words_n)) {
         return JST_EXIT_USAGE;
     }
     if (c == NULL) {
@@ -281,7 +282,7 @@ refuse_command(char *const *argv, int argc)
     const char *remedy = jst_cli_find_remedy(argv[0]);
     char help[128];
 
-    if (jst_cli_refuse_half(argv, argc)) {
+    if (refuse_half(argv, argc)) {
         return JST_EXIT_USAGE;
     }
     suggest_command(help, sizeof(help), argv[0]);
@@ -297,6 +298,20 @@ is_run(const char *word)
     return word[0] == '-' ? jst_args_has_option(&jst_commands[0], word) : jst_token_is_what(word);
 }
 
+/* Commands of two words come before a folder of the first one's name, which may hold keys. */
+static bool
+is_group(const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const struct jst_command *c = jst_commands; c->name != NULL; c++) {
+        if (strncmp(c->name, word, n) == 0 && c->name[n] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 int
 jst_cli_main(int argc, char **argv)
 {
@@ -307,23 +322,23 @@ jst_cli_main(int argc, char **argv)
         return jst_args_run(&jst_commands[0], NULL, 0);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        jst_help_print();
+        print_help();
         return JST_EXIT_OK;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         return jst_cli_version(&(struct jst_args){0});
     }
-    c = jst_cli_find_command(&words, argv + 1, argc - 1);
+    c = find_command(&words, argv + 1, argc - 1);
     if (c != NULL) {
         return jst_args_run(c, argv + 1 + words, argc - 1 - (int)words);
     }
-    if (is_run(argv[1])) {
-        return jst_args_run(&jst_commands[0], argv + 1, argc - 1);
-    }
     if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0) &&
-        (strcmp(argv[1], "config") == 0 || strcmp(argv[1], "ech") == 0)) {
-        jst_help_print();
+        is_group(argv[1])) {
+        print_help();
         return JST_EXIT_OK;
+    }
+    if (!is_group(argv[1]) && is_run(argv[1])) {
+        return jst_args_run(&jst_commands[0], argv + 1, argc - 1);
     }
     return refuse_command(argv + 1, argc - 1);
 }

@@ -12,6 +12,8 @@ print_text(FILE *out, const char *text)
     for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
         if (*p == '"' || *p == '\\') {
             (void)fprintf(out, "\\%c", *p);
+        } else if (*p == '\n') {
+            (void)fputs("\\n", out);
         } else if (*p < 0x20 || *p == 0x7f) {
             (void)fprintf(out, "\\u%04x", *p);
         } else if (p[0] == '$' && p[1] == '{') {
@@ -71,7 +73,9 @@ print_site(const struct jst_plan *p, FILE *out)
     }
     (void)fputs(w->spa ? "spa = true\n" : "", out);
     (void)fputs(w->listing ? "listing = true\n" : "", out);
-    (void)fputs(w->hsts ? "hsts = true\n" : "", out);
+    if (p->route.hsts_s > 0) {
+        (void)fprintf(out, "hsts = \"%ud\"\n", (unsigned)(p->route.hsts_s / (24 * 3600)));
+    }
 }
 
 void

@@ -6,6 +6,7 @@
 #include "conf/json.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +111,19 @@ refuse_new(const struct jst_args *args)
     return JST_EXIT_OK;
 }
 
+/* For the first key. Those above it are the operator's: who may look into them is not known here.
+ */
+static bool
+make_folder(const char *folder)
+{
+    if (mkdir(folder, 0700) == 0 || errno == EEXIST) {
+        return true;
+    }
+    jst_cli_error(errno == ENOENT ? "make the folder above it first" : NULL,
+                  "cannot make the folder '%s': %s", folder, strerror(errno));
+    return false;
+}
+
 static int
 make_key(struct jst_arena *arena, const struct jst_args *args)
 {
@@ -126,6 +140,9 @@ make_key(struct jst_arena *arena, const struct jst_args *args)
             return JST_EXIT_FAILED;
         }
     }
+    if (folder != NULL && !make_folder(folder)) {
+        return JST_EXIT_FAILED;
+    }
     path = path != NULL ? path : name_file(arena, folder, name);
     if (path == NULL) {
         jst_cli_error(NULL, "the folder's path is too long");
@@ -136,7 +153,8 @@ make_key(struct jst_arena *arena, const struct jst_args *args)
         rc = joist_ech_read(&info, path, &err);
     }
     if (rc < 0) {
-        jst_cli_error(NULL, "%s", err.message);
+        jst_cli_error(rc == JOIST_E_INUSE ? "a key is never written over: name another file" : NULL,
+                      "%s", err.message);
         return rc == JOIST_E_INVAL ? JST_EXIT_USAGE : JST_EXIT_FAILED;
     }
     if ((args->options & JST_OPTION_JSON) != 0) {

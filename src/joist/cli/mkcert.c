@@ -85,7 +85,7 @@ run_mkcert(char *const *argv, char *out, size_t cap)
     return ok;
 }
 
-/* The authority's certificate; false: mkcert is not there, or its authority is not. */
+/* The authority's certificate. NULL: there it is; else what is missing. */
 static const char *
 find_authority(struct joist_cert_info *out, char *path, size_t cap)
 {

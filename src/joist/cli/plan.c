@@ -52,6 +52,50 @@ set_folder(struct joist_route_conf *r, const struct jst_what *w)
     }
 }
 
+static bool
+is_this_machine(struct jst_slice host)
+{
+    return jst_slice_ieq(host, JST_S("localhost")) || jst_slice_starts(host, JST_S("127.")) ||
+           jst_slice_eq(host, JST_S("[::1]"));
+}
+
+/* The port of an origin on this machine: joist there would pass requests on to itself. 0: none,
+ * or a URL that the engine will refuse. `target` ends after its authority. */
+static uint16_t
+port_beside(const char *target)
+{
+    const char *authority = strstr(target, "://");
+    const char *colon = authority != NULL ? strrchr(authority + 3, ':') : NULL;
+    struct jst_slice host;
+
+    if (authority == NULL) {
+        return 0; /* a socket's path */
+    }
+    host = jst_slice_z(authority + 3);
+    if (colon == NULL || colon[strlen(colon) - 1] == ']') {
+        return !is_this_machine(host)                                     ? 0
+               : jst_slice_starts(jst_slice_z(target), JST_S("https://")) ? 443
+                                                                          : 80;
+    }
+    host.n = (size_t)(colon - host.p);
+    return is_this_machine(host) ? jst_token_port(jst_slice_z(colon + 1)) : 0;
+}
+
+static int
+refuse_itself(const struct jst_plan *p)
+{
+    const struct jst_what *w = p->what;
+    uint16_t port = p->origin_port;
+
+    if (port == 0 || (port != w->https_port && port != w->http_port)) {
+        return JST_EXIT_OK;
+    }
+    jst_cli_error("give joist another port than the origin has",
+                  "'%s' is port %u of this machine, and so is joist: it would ask itself",
+                  w->subject, port);
+    return JST_EXIT_USAGE;
+}
+
 /* "http://host:3000/base/" is the origin "http://host:3000", with "/base" before each path. */
 static int
 set_origin(struct jst_plan *p, const char *url)
@@ -81,7 +125,11 @@ set_origin(struct jst_plan *p, const char *url)
     p->route.kind = JOIST_HANDLER_PROXY;
     p->route.handler.proxy.pool = p->pool.name;
     p->route.handler.proxy.path_base = base.n > 0 ? jst_arena_copy(&p->arena, base).p : NULL;
-    return p->target.url != NULL ? JST_EXIT_OK : JST_EXIT_FAILED;
+    if (p->target.url == NULL) {
+        return JST_EXIT_FAILED;
+    }
+    p->origin_port = port_beside(p->target.url);
+    return refuse_itself(p);
 }
 
 /* Who names hosts wants these alone; and oneself, to look. */
@@ -135,6 +183,7 @@ jst_plan_init(struct jst_plan *p, const struct jst_what *what)
     p->http_port = what->http_port > 0 ? what->http_port
                    : what->redirect    ? (p->https_port == 80 ? 5000 : 80)
                                        : 0;
+    jst_plan_ports(p);
     return code;
 }
 

@@ -3,10 +3,12 @@
 /*
  * WHAT, made ready to serve: the engine's configuration, the certificate, the ports.
  *
- * Flow:    jst_what_read() -> jst_plan_create() -> jst_plan_cert() -> jst_plan_open(), which tries
+ * Flow:    jst_what_read() -> jst_plan_init() -> jst_plan_cert() -> jst_plan_open(), which tries
  *          ports until the engine has its listeners -> screen.c says what came of it
- * Owner:   the caller's struct; what it points to is its own or of the words, which must outlive
- * it. Threads: the main one. Start:   plan.c; ports.c: which ports; cert.c: which certificate
+ * Owner:   the caller's struct; what it points to is its own or of the words, which must live
+ *          longer.
+ * Threads: the main one.
+ * Start:   plan.c; ports.c: which ports; cert.c: which certificate
  */
 #include <joist/cert.h>
 #include <joist/joist.h>
@@ -47,9 +49,10 @@ struct jst_plan {
     struct jst_arena arena;
     struct joist_conf conf;
     struct jst_plan_cert cert;
-    uint16_t https_port; /* 0: no such listener */
-    uint16_t http_port;  /* 0: none */
-    bool no_ipv6;        /* there is no ::1 here */
+    uint16_t https_port;  /* 0: no such listener */
+    uint16_t http_port;   /* 0: none */
+    uint16_t origin_port; /* of an origin on this machine: not joist's, even if it is free; 0 */
+    bool no_ipv6;         /* there is no ::1 here */
     struct joist_listener_conf listeners[JST_PLAN_LISTENERS];
     char binds[JST_PLAN_LISTENERS][32];
     struct joist_tls_conf tls;
@@ -70,6 +73,9 @@ int jst_plan_cert(struct jst_plan *p);
 
 /** Where the certificate will be, without making one; for --dry. */
 void jst_plan_cert_dry(struct jst_plan *p);
+
+/** Ports that were not asked for make room for the origin's. */
+void jst_plan_ports(struct jst_plan *p);
 
 /** The listeners for the ports as they stand. */
 void jst_plan_listeners(struct jst_plan *p);

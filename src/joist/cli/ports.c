@@ -20,8 +20,9 @@ struct attempt {
     bool https_next; /* its port cannot be had, and another will do */
     bool http_next;
     bool no_ipv6;
-    bool cert; /* the certificate is at fault */
-    bool word; /* what the line says is */
+    bool cert;   /* the certificate is at fault */
+    bool word;   /* what the line says is */
+    int said[2]; /* of https' and of http's port: the error that was told */
 };
 
 static bool
@@ -63,6 +64,27 @@ is_known(const struct jst_diags *report, const char *text)
     return false;
 }
 
+/* Each port has a listener for each family, and what it cannot be had for is mostly the same. */
+static void
+tell(struct attempt *a, const struct joist_err *err)
+{
+    int *said = strcmp(err->file, "https") == 0  ? &a->said[0]
+                : strcmp(err->file, "http") == 0 ? &a->said[1]
+                                                 : NULL;
+    const char *help = NULL;
+
+    if (said != NULL && *said == err->code) {
+        return;
+    }
+    if (said != NULL) {
+        *said = err->code;
+        help = err->code == JOIST_E_ACCESS
+                   ? "name one above 1023, as in 8443, https:8443 or http:8080"
+                   : NULL;
+    }
+    jst_diags_error(a->report, NULL, help, "%s", err->message);
+}
+
 static void
 on_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
 {
@@ -78,18 +100,34 @@ on_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
     a->cert = a->cert || strcmp(err->file, JST_PLAN_CERT_FILE) == 0;
     a->word = a->word || strcmp(err->file, JST_PLAN_ORIGIN_FILE) == 0;
     if (!is_remediable(a, err)) {
-        jst_diags_error(a->report, NULL, NULL, "%s", err->message);
+        tell(a, err);
     }
 }
 
-/* 0: there are no more. */
+/* 0: there are no more. The origin may only not have been started yet. */
 static uint16_t
-next_port(uint16_t port, uint16_t other)
+next_port(const struct jst_plan *p, uint16_t port, uint16_t other)
 {
     unsigned next = port < FALLBACK_FIRST ? FALLBACK_FIRST : port + 1u;
 
-    next += next == other;
+    while (next == other || next == p->origin_port) {
+        next++;
+    }
     return next < FALLBACK_FIRST + FALLBACKS_MAX ? (uint16_t)next : 0;
+}
+
+void
+jst_plan_ports(struct jst_plan *p)
+{
+    if (p->origin_port == 0) {
+        return;
+    }
+    if (p->https_port == p->origin_port && is_automatic(p, true)) {
+        p->https_port = next_port(p, p->https_port, 0);
+    }
+    if (p->http_port == p->origin_port && is_automatic(p, false)) {
+        p->http_port = next_port(p, p->http_port, p->https_port);
+    }
 }
 
 /* Change what the last attempt failed of. False: there is nothing left to try. */
@@ -100,7 +138,7 @@ prepare_next(struct attempt *a)
 
     p->no_ipv6 = p->no_ipv6 || a->no_ipv6;
     if (a->https_next) {
-        p->https_port = next_port(p->https_port, 0);
+        p->https_port = next_port(p, p->https_port, 0);
         if (p->https_port == 0) {
             jst_diags_error(a->report, NULL, "name one: joist 8443",
                             "no port for https: neither 443 nor %u to %u can be had",
@@ -109,7 +147,7 @@ prepare_next(struct attempt *a)
         }
     }
     if (a->http_next || (p->http_port == p->https_port && p->http_port != 0)) {
-        p->http_port = next_port(p->http_port, p->https_port);
+        p->http_port = next_port(p, p->http_port, p->https_port);
     }
     return true;
 }

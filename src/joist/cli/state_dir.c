@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The folder for what joist keeps: keys and certificates. */
 #include "cli/plan.h"
 
 #include "base/str.h"
@@ -54,7 +55,7 @@ check_folder(const char *path)
                       "the state folder '%s' is no folder", path);
         return false;
     }
-    if ((st.st_mode & S_IWOTH) != 0 || (st.st_uid != geteuid() && st.st_uid != 0)) {
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 || (st.st_uid != geteuid() && st.st_uid != 0)) {
         jst_cli_error("set JOIST_STATE_DIR to a folder of your own, of mode 0700",
                       "the state folder '%s' is not safe for keys: others may write to it", path);
         return false;

@@ -5,7 +5,7 @@
  *
  * Job:     words and options -> struct jst_what, or why they do not go together.
  * Not:     it opens nothing but to look: what is served is made of it in plan.c.
- * Flow:    jst_cli_run() -> jst_what_read() -> jst_plan_create()
+ * Flow:    jst_cli_run() -> jst_what_read() -> jst_plan_init()
  * Owner:   the caller's struct; texts are the command line's but for its arena.
  * Threads: the main one.
  * Start:   what_token.c: what a word is; what.c: what goes together

@@ -241,7 +241,12 @@ jst_token_of(const char *word)
     if (is_app_file(s)) {
         return JST_TOKEN_APP;
     }
-    return is_host_port(s) ? JST_TOKEN_ORIGIN : is_hosts(s) ? JST_TOKEN_HOSTS : JST_TOKEN_UNKNOWN;
+    if (is_host_port(s)) {
+        const char *digits = strrchr(word, ':') + 1;
+
+        return token_of_port(jst_slice_z(digits), JST_TOKEN_ORIGIN);
+    }
+    return is_hosts(s) ? JST_TOKEN_HOSTS : JST_TOKEN_UNKNOWN;
 }
 
 bool
@@ -311,7 +316,8 @@ jst_token_refuse(const char *word, enum jst_token token)
 {
     switch (token) {
     case JST_TOKEN_BAD_PORT:
-        jst_cli_error("as in 8443, https:8443 or http:8080", "'%s': a port is 1 to 65535", word);
+        jst_cli_error("as in 8443, https:8443, http:8080 or :3000", "'%s': a port is 1 to 65535",
+                      word);
         break;
     case JST_TOKEN_BAD_URL:
         jst_cli_error("as in http://localhost:3000, https://app.internal, h2c://127.0.0.1:50051, "

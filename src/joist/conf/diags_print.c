@@ -150,18 +150,18 @@ print_source(FILE *out, const struct paint *p, struct jst_slice text, const stru
 }
 
 static void
-print_place(FILE *out, const struct jst_diags *r, const struct jst_span *at)
+print_place(FILE *out, const struct paint *p, const struct jst_diags *r, const struct jst_span *at)
 {
     const char *file = jst_diags_file(r, at->file);
 
     if (file == NULL) {
         return;
     }
-    (void)fprintf(out, "%s:", file);
+    (void)fprintf(out, "%s%s:", p->bold, file);
     if (at->line > 0) {
         (void)fprintf(out, "%u:%u:", at->line, at->column);
     }
-    (void)fputc(' ', out);
+    (void)fprintf(out, " %s", p->off);
 }
 
 void
@@ -175,10 +175,8 @@ jst_diags_print(struct jst_diags *r, FILE *out, bool colours)
         const struct jst_diag *d = &r->diags[i];
         bool bad = d->level == JOIST_LOG_ERROR;
 
-        (void)fputs(p->bold, out);
-        print_place(out, r, &d->at);
-        (void)fprintf(out, "%s%s%s:%s ", p->off, bad ? p->red : p->yellow,
-                      bad ? "error" : "warning", p->off);
+        print_place(out, p, r, &d->at);
+        (void)fprintf(out, "%s%s:%s ", bad ? p->red : p->yellow, bad ? "error" : "warning", p->off);
         print_clean(out, jst_slice_z(d->text));
         (void)fputc('\n', out);
         if (d->at.file > 0 && d->at.file < r->sources_n) {

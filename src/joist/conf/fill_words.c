@@ -188,20 +188,41 @@ jst_fill_report_result(struct jst_fill *f, const struct jst_key *key, const stru
 
 /* ---- keys that are not known ---- */
 
+/* What other servers call it when they may leave out a check that is always made here. */
+static const char *
+find_remedy(struct jst_slice name)
+{
+    static const char *const words[] = {"verify",     "tls_verify",          "ssl_verify",
+                                        "insecure",   "proxy_ssl_verify",    "skip_verify",
+                                        "verify_tls", "insecure_skip_verify"};
+
+    for (size_t i = 0; i < JST_COUNT(words); i++) {
+        if (jst_slice_ieq(name, jst_slice_z(words[i]))) {
+            return "origins are always verified: `ca` of the pool takes a self-signed certificate "
+                   "too, `verify_name` another name";
+        }
+    }
+    return NULL;
+}
+
 /* The key may be right and only stand in the wrong place. */
 static const char *
 find_elsewhere(struct jst_fill *f, struct jst_slice name)
 {
+    const char *text = NULL;
+
     for (int id = 0; id < JST_BLOCKS_N; id++) {
         const struct jst_block *b = jst_schema_block((enum jst_block_id)id);
         ptrdiff_t i = b->bytes > 0 ? jst_block_find(b, name) : -1;
 
         if (i >= 0 && jst_block_key(b, (size_t)i)->type != JST_KEY_LATER &&
             (jst_block_key(b, (size_t)i)->flags & JST_KEY_NAME) == 0) {
-            return jst_diags_fmt(f->report, "'%.*s' is a key of %s", JST_PRI(name), b->title);
+            text = text == NULL
+                       ? jst_diags_fmt(f->report, "'%.*s' is a key of %s", JST_PRI(name), b->title)
+                       : jst_diags_fmt(f->report, "%s, %s", text, b->title);
         }
     }
-    return NULL;
+    return text;
 }
 
 static const char *
@@ -232,9 +253,10 @@ jst_fill_report_unknown(struct jst_fill *f, const struct jst_block *block,
             jst_nearest_try(&near, jst_block_key(block, i)->name);
         }
     }
-    if (near.best != NULL) {
+    help = find_remedy(node->key);
+    if (help == NULL && near.best != NULL) {
         help = jst_diags_fmt(f->report, "did you mean '%s'?", near.best);
-    } else {
+    } else if (help == NULL) {
         help = find_elsewhere(f, node->key);
     }
     if (help == NULL && block->base == NULL) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "conf/schema.h"
 
+#include "base/tls_groups.h"
 #include "conf/parts.h"
 
 /*
@@ -178,10 +179,7 @@ static const struct jst_key listener_tls_keys[] = {
               "each client gets what it can use; none: that of the first site which has one"),
     KEY(jst_part_listener_tls, min_version, JST_KEY_WORD, .fallback = "1.2", WORDS("1.2", "1.3"),
         .doc = "The oldest version of TLS that is spoken"),
-    KEY(jst_part_listener_tls, groups, JST_KEY_TEXTS,
-        WORDS("X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024", "MLKEM512", "MLKEM768",
-              "MLKEM1024", "X25519", "X448", "P-256", "P-384", "P-521", "secp256r1", "secp384r1",
-              "secp521r1", "ffdhe2048", "ffdhe3072", "ffdhe4096"),
+    KEY(jst_part_listener_tls, groups, JST_KEY_TEXTS, WORDS(JST_TLS_GROUPS),
         .example = "[\"X25519MLKEM768\", \"X25519\", \"P-256\"]",
         .doc = "Groups of the key exchange, best first; none: X25519MLKEM768, X25519, P-256, "
                "P-384"),

@@ -94,7 +94,6 @@
  * for all streams together. */
 #define JST_H2_WINDOW_BYTES      65535u
 #define JST_H2_CONN_WINDOW_BYTES (1024u * 1024)
-#define JST_H2_FRAME_BYTES       16384u /* SETTINGS_MAX_FRAME_SIZE: the least that RFC 9113 allows */
 /* Floods: how many of each within a window of time end the connection. What a browser does stays
  * far below; what an attack does is far above. */
 #define JST_H2_FLOOD_WINDOW_MS   10000u

@@ -6,17 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define JST_BUF_CACHED 0 /* a cache would hide a use after free */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define JST_BUF_CACHED 0
-#endif
-#endif
-#ifndef JST_BUF_CACHED
-#define JST_BUF_CACHED 1
-#endif
-
 /* How many free ones of each kind a thread keeps: what a few hundred requests at once use, and
  * 5 MiB at most. */
 struct size_class {
@@ -231,12 +220,10 @@ jst_chain_add_file(struct jst_chain *c, struct jst_file *f, off_t off, size_t n)
     return JOIST_OK;
 }
 
-/* Bytes free behind the last piece, if its buffer is ours alone. */
+/* Bytes free behind a piece, if its buffer is ours alone. */
 static size_t
-tail_room(const struct jst_chain *c)
+room_behind(const struct jst_seg *s)
 {
-    const struct jst_seg *s = c->last;
-
     if (s == NULL || s->buf == NULL || s->buf->refs != 1 || s->buf->free_fn != NULL) {
         return 0;
     }
@@ -250,7 +237,7 @@ jst_chain_reserve(struct jst_chain *c, size_t n)
     struct jst_seg *s;
 
     JST_ASSERT(n <= JST_BUF_PAGE);
-    if (tail_room(c) >= n) {
+    if (room_behind(c->last) >= n) {
         return c->last->buf->data + (c->last->p - c->last->buf->data) + c->last->n;
     }
     b = jst_buf_take(n <= JST_BUF_SMALL ? JST_BUF_SMALL : JST_BUF_PAGE);
@@ -272,7 +259,7 @@ jst_chain_commit(struct jst_chain *c, size_t n)
 {
     struct jst_seg *s = c->last;
 
-    JST_ASSERT_HOT(n <= tail_room(c));
+    JST_ASSERT_HOT(n <= room_behind(c->last));
     s->n += n;
     c->bytes += n;
     if (s->n > 0) {
@@ -295,8 +282,16 @@ jst_chain_commit(struct jst_chain *c, size_t n)
 int
 jst_chain_add_copy(struct jst_chain *c, const char *p, size_t n)
 {
+    if (n > 0 && n <= room_behind(c->last)) { /* the common case */
+        struct jst_seg *s = c->last;
+
+        memcpy(s->buf->data + (s->p - s->buf->data) + s->n, p, n);
+        s->n += n;
+        c->bytes += n;
+        return JOIST_OK;
+    }
     while (n > 0) {
-        size_t room = tail_room(c);
+        size_t room = room_behind(c->last);
         size_t now = JST_MIN(n, room > 0 ? JST_MIN(room, JST_BUF_PAGE) : JST_BUF_PAGE);
         char *to = jst_chain_reserve(c, now);
 
@@ -420,24 +415,40 @@ jst_chain_clear(struct jst_chain *c)
     jst_chain_drop(c, c->bytes);
 }
 
+/* Move it into a buffer of its own, if that is smaller. */
+static void
+shrink(struct jst_seg *s)
+{
+    struct jst_buf *b = jst_buf_take(s->n);
+
+    if (b == NULL || b->cap >= s->buf->cap) {
+        jst_buf_unref(b);
+        return;
+    }
+    memcpy(b->data, s->p, s->n);
+    jst_buf_unref(s->buf);
+    s->buf = b;
+    s->p = b->data;
+}
+
 void
 jst_chain_compact(struct jst_chain *c)
 {
-    for (struct jst_seg *s = c->first; s != NULL; s = s->next) {
-        struct jst_buf *b;
+    struct jst_seg *before = NULL;
 
+    for (struct jst_seg *s = c->first; s != NULL; s = before->next) {
         if (s->buf == NULL || s->buf->cap < JST_BUF_READ || s->n > s->buf->cap / 2) {
-            continue;
+            before = s;
+        } else if (before == NULL || room_behind(before) < s->n) {
+            shrink(s);
+            before = s;
+        } else { /* a buffer for each of many small pieces would be worse than what they had */
+            memcpy(before->buf->data + (before->p - before->buf->data) + before->n, s->p, s->n);
+            before->n += s->n;
+            before->next = s->next;
+            c->last = c->last == s ? before : c->last;
+            seg_release(s);
         }
-        b = jst_buf_take(s->n);
-        if (b == NULL || b->cap >= s->buf->cap) {
-            jst_buf_unref(b);
-            continue;
-        }
-        memcpy(b->data, s->p, s->n);
-        jst_buf_unref(s->buf);
-        s->buf = b;
-        s->p = b->data;
     }
 }
 

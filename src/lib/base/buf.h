@@ -29,6 +29,18 @@ struct jst_buf {
 #define JST_BUF_PAGE  16384u
 #define JST_BUF_READ  262144u
 
+/* May threads keep free memory? */
+#if defined(__SANITIZE_ADDRESS__)
+#define JST_BUF_CACHED 0 /* a cache would hide a use after free */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define JST_BUF_CACHED 0
+#endif
+#endif
+#ifndef JST_BUF_CACHED
+#define JST_BUF_CACHED 1
+#endif
+
 /** A buffer of at least `cap` bytes with one reference, or NULL when out of memory. */
 struct jst_buf *jst_buf_take(size_t cap);
 

@@ -50,6 +50,24 @@ jst_str_add_hex(struct jst_str *s, uint64_t v)
 }
 
 void
+jst_str_add_base64(struct jst_str *s, struct jst_slice bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *p = (const unsigned char *)bytes.p;
+
+    for (size_t i = 0; i < bytes.n; i += 3) {
+        size_t n = JST_MIN(bytes.n - i, 3u);
+        uint32_t v = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+                     (n > 2 ? (uint32_t)p[i + 2] : 0);
+
+        jst_str_add_char(s, digits[v >> 18]);
+        jst_str_add_char(s, digits[v >> 12 & 63]);
+        jst_str_add_char(s, n > 1 ? digits[v >> 6 & 63] : '=');
+        jst_str_add_char(s, n > 2 ? digits[v & 63] : '=');
+    }
+}
+
+void
 jst_str_fmt(struct jst_str *s, const char *fmt, ...)
 {
     va_list ap;

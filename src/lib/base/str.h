@@ -49,6 +49,7 @@ jst_str_add_char(struct jst_str *s, char c)
 
 void jst_str_add_u64(struct jst_str *s, uint64_t v);
 void jst_str_add_hex(struct jst_str *s, uint64_t v); /* lower case, no leading zeros */
+void jst_str_add_base64(struct jst_str *s, struct jst_slice bytes); /* RFC 4648 4, padded */
 void jst_str_fmt(struct jst_str *s, const char *fmt, ...) JST_PRINTF(2, 3);
 
 static inline struct jst_slice

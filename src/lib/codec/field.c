@@ -207,6 +207,26 @@ jst_fields_add(struct jst_fields *f, struct jst_slice name, struct jst_slice val
     return JOIST_OK;
 }
 
+int
+jst_fields_copy(struct jst_fields *out, struct jst_arena *a, const struct jst_fields *from)
+{
+    struct jst_field *v = jst_arena_alloc(a, from->n * sizeof(*v));
+
+    if (v == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < from->n; i++) {
+        v[i] = from->v[i];
+        v[i].name = jst_arena_copy(a, v[i].name);
+        v[i].value = jst_arena_copy(a, v[i].value);
+        if (v[i].name.p == NULL || v[i].value.p == NULL) {
+            return JOIST_E_NOMEM;
+        }
+    }
+    *out = (struct jst_fields){v, from->n, from->n};
+    return JOIST_OK;
+}
+
 /* RFC 9110 7.6.1 has a sender never name a field that is meant for all recipients. These decide
  * what the message is, who sent it and who may see the answer: a peer that names one would have
  * us cut what the next server relies on, so they stay. */

@@ -8,6 +8,7 @@
  * Owner:   the array and the bytes belong to whoever filled it (usually the request's arena).
  * Threads: pure, any.
  */
+#include "base/arena.h"
 #include "base/base.h"
 
 /* Known names. One list makes the enum and the canonical spelling. HOP marks the fields that
@@ -93,8 +94,9 @@ struct jst_slice jst_field_name(enum jst_field_id id);
 /** Is the field hop-by-hop by its own definition? */
 bool jst_field_is_hop(enum jst_field_id id);
 
-/** May it stand in a trailer section (RFC 9110 6.5.1)? */
-bool jst_field_may_trail(enum jst_field_id id);
+/** May it stand in a trailer section (RFC 9110 6.5.1)? Not what frames, routes or tells who asks.
+ */
+bool jst_field_may_trail(enum jst_field_id id, struct jst_slice name);
 
 /** The first field of that id that is not dropped, or NULL. */
 const struct jst_field *jst_fields_find(const struct jst_fields *f, enum jst_field_id id);
@@ -104,6 +106,9 @@ const struct jst_field *jst_fields_find_name(const struct jst_fields *f, struct 
 
 /** Append; JOIST_E_LIMIT when `cap` is reached. The bytes are borrowed. */
 int jst_fields_add(struct jst_fields *f, struct jst_slice name, struct jst_slice value);
+
+/** A copy of all of them, names and values too, in the arena. JOIST_E_NOMEM: *out is untouched. */
+int jst_fields_copy(struct jst_fields *out, struct jst_arena *a, const struct jst_fields *from);
 
 /** Mark every field of that name as dropped, as a Connection header that names it asks for; the
  *  end-to-end fields that a peer must not remove this way are kept. */

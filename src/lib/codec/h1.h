@@ -11,6 +11,7 @@
  * Limits:  header count = capacity of the field array; bytes are limited by the caller.
  */
 #include "codec/field.h"
+#include "codec/method.h"
 
 /* Limits of the grammar. */
 #define JST_H1_METHOD_MAX_BYTES     32u                   /* twice the longest in IANA's registry */
@@ -21,19 +22,6 @@
  * lines together, so that tiny chunks cannot carry a multiple of their data. */
 #define JST_CHUNK_LINE_MAX_BYTES 256u
 #define JST_CHUNK_EXT_MAX_BYTES  16384u
-
-enum jst_method {
-    JST_METHOD_OTHER = 0, /* any other token */
-    JST_METHOD_GET,
-    JST_METHOD_HEAD,
-    JST_METHOD_POST,
-    JST_METHOD_PUT,
-    JST_METHOD_DELETE,
-    JST_METHOD_CONNECT,
-    JST_METHOD_OPTIONS,
-    JST_METHOD_TRACE,
-    JST_METHOD_PATCH,
-};
 
 enum jst_h1_body {
     JST_H1_BODY_NONE,   /* ends with the head */
@@ -153,10 +141,6 @@ enum jst_h1_err jst_h1_parse_request(struct jst_h1_head *h, struct jst_slice hea
  */
 enum jst_h1_err jst_h1_parse_response(struct jst_h1_head *h, struct jst_slice head,
                                       enum jst_method request);
-
-/** The token's number, case-sensitive (RFC 9110 9.1). */
-enum jst_method jst_method_of(struct jst_slice text);
-struct jst_slice jst_method_name(enum jst_method m);
 
 /** "Not Found" for 404; an empty slice for a status nobody registered. */
 struct jst_slice jst_status_reason(uint16_t status);

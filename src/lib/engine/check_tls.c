@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* What can be said of a configuration's TLS without loading the certificates of listeners. */
+#include "base/tls_groups.h"
 #include "engine/check.h"
 #include "route/route.h"
 #include "sys/addr.h"
@@ -135,27 +137,7 @@ jst_report_cert_names(struct jst_report *r, const struct joist_conf *conf)
 
 /* ---- listeners ---- */
 
-/* The key exchanges that make sense today, by the names of IANA's registry, and what people call
- * the NIST curves. */
-static const char *const groups[] = {
-    "X25519MLKEM768",
-    "SecP256r1MLKEM768",
-    "SecP384r1MLKEM1024",
-    "MLKEM512",
-    "MLKEM768",
-    "MLKEM1024",
-    "X25519",
-    "X448",
-    "P-256",
-    "P-384",
-    "P-521",
-    "secp256r1",
-    "secp384r1",
-    "secp521r1",
-    "ffdhe2048",
-    "ffdhe3072",
-    "ffdhe4096",
-};
+static const char *const groups[] = {JST_TLS_GROUPS};
 
 static bool
 is_group(const char *name)

@@ -78,12 +78,13 @@ jst_front_proxy_versions(const struct jst_front *f, const struct jst_addr *a)
 }
 
 /* What a browser gets that was told http:// and a TLS port. */
-static const char plain_answer[] =
-    "HTTP/1.1 400 Bad Request\r\n"
-    "Content-Type: text/plain; charset=utf-8\r\n"
-    "Content-Length: 66\r\n"
-    "Connection: close\r\n\r\n"
-    "This port speaks TLS: the address must begin with https:// here.\r\n";
+#define PLAIN_BODY "This port speaks TLS: the address must begin with https:// here.\r\n"
+_Static_assert(sizeof(PLAIN_BODY) - 1 == 66, "Content-Length below");
+
+static const char plain_answer[] = "HTTP/1.1 400 Bad Request\r\n"
+                                   "Content-Type: text/plain; charset=utf-8\r\n"
+                                   "Content-Length: 66\r\n"
+                                   "Connection: close\r\n\r\n" PLAIN_BODY;
 
 static int
 make_fronts(struct jst_fronts *fronts, const struct joist_conf *conf,
@@ -113,6 +114,7 @@ make_fronts(struct jst_fronts *fronts, const struct joist_conf *conf,
         /* Without the others' certificates one that has its own can still be looked at. */
         if (l->tls != NULL && (first == JOIST_OK || l->tls->certs_n > 0)) {
             f->asks_cert = l->tls->client_auth != JOIST_CLIENT_AUTH_OFF;
+            f->needs_cert = l->tls->client_auth == JOIST_CLIENT_AUTH_REQUIRE;
             rc = make_server(f, l, &c, r);
         }
         if (set_proxy_protocol(f, l) < 0) {

@@ -16,6 +16,7 @@ struct jst_front {
     bool h1;
     bool h2;
     bool asks_cert;              /* of clients: X-Client-* is ours to say */
+    bool needs_cert;             /* nobody is served without */
     unsigned proxy_versions;     /* of a PROXY header (proxy_protocol.h); 0: none is taken */
     struct jst_cidr *proxy_from; /* owned; who sends it */
     size_t proxy_from_n;         /* 0: everyone */

@@ -5,14 +5,6 @@
 
 #define HTTPS_PORT 443
 
-/* RFC 9110 9.2.1 */
-static bool
-is_safe(enum jst_method m)
-{
-    return m == JST_METHOD_GET || m == JST_METHOD_HEAD || m == JST_METHOD_OPTIONS ||
-           m == JST_METHOD_TRACE;
-}
-
 /* RFC 9110 7.4: the connection was made for a name; another one is served here only if the same
  * certificate stands for both, or a client would be answered by a site that it did not verify. What
  * speaks plain by now knows no certificate at all. */
@@ -26,6 +18,13 @@ is_misdirected(const struct jst_stream *s, const struct jst_front *front)
         return false;
     }
     return front->tls == NULL || !jst_tls_server_same_cert(front->tls, tls->sni, s->req.host);
+}
+
+/* The handshake sees to it; but the connection may be older than the demand. */
+static bool
+lacks_certificate(const struct jst_stream *s, const struct jst_front *front)
+{
+    return front->needs_cert && (s->peer->tls == NULL || s->peer->tls->fingerprint.n == 0);
 }
 
 struct jst_gate
@@ -44,9 +43,13 @@ jst_gate_check(const struct jst_stream *s, const struct jst_front *front)
         JST_STAT_ADD(s->local, misdirected, 1);
         return (struct jst_gate){421, "this connection is for a name of another certificate", 0};
     }
+    if (JST_UNLIKELY(lacks_certificate(s, front))) {
+        JST_STAT_ADD(s->local, misdirected, 1);
+        return (struct jst_gate){421, "this connection began without a client certificate", 0};
+    }
     if (JST_UNLIKELY(s->early)) {
         /* RFC 8470 4: it may be a replay. Opening a tunnel is not safe either. */
-        if (!is_safe(s->req.method) || s->req.upgrade) {
+        if (!jst_method_is_safe(s->req.method) || s->req.upgrade) {
             JST_STAT_ADD(s->local, early_refused, 1);
             return (struct jst_gate){425, "not a safe method, and in early data", 0};
         }
@@ -106,7 +109,7 @@ void
 jst_gate_answer(struct jst_stream *s, const struct jst_gate *gate)
 {
     if (gate->status == 301) {
-        redirect(s, gate->location);
+        redirect(s, gate->https_port);
     } else {
         jst_refuse(s, gate->status, gate->why, NULL);
     }

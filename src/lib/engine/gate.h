@@ -5,14 +5,15 @@
  * of another certificate, unsafe requests in early data.
  *
  * Flow:    request.c -> jst_gate_check() -> (jst_identify()) -> jst_gate_answer(), or on to
- * routing. Threads: the reactor's.
+ *          routing.
+ * Threads: the reactor's.
  */
 #include "engine/reactor.h"
 
 struct jst_gate {
-    uint16_t status;   /* 0: go on */
-    const char *why;   /* for X-Joist-Error; static */
-    uint16_t location; /* port of the redirect, with 301 */
+    uint16_t status;     /* 0: go on */
+    const char *why;     /* for X-Joist-Error; static */
+    uint16_t https_port; /* where the redirect leads, with 301 */
 };
 
 /** Look; counts what it refuses. */

@@ -4,7 +4,8 @@
  * Who asks: the client's address behind trusted proxies, its certificate, the request's identifier;
  * and what nobody may claim about these.
  *
- * Owner:   texts live in the stream's arena. Threads: the reactor's.
+ * Owner:   texts live in the stream's arena.
+ * Threads: the reactor's.
  */
 #include "engine/reactor.h"
 

@@ -5,6 +5,7 @@
 #include "engine/engine_int.h"
 #include "engine/request.h"
 #include "proto/dial.h"
+#include "proto/h2_mem.h"
 #include "proto/server.h"
 #include "sys/thread.h"
 #include "wire/readbuf.h"
@@ -97,6 +98,7 @@ run(void *arg)
         jst_gen_unuse(r->gen);
         r->gen = NULL;
     }
+    jst_h2_mem_thread_fini();
     jst_readbuf_thread_fini();
     jst_buf_thread_fini();
     return NULL;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What is wrong with a configuration, on its way to the caller. */
 #include "engine/check.h"
 
 #include <stdarg.h>

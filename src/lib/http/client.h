@@ -132,7 +132,7 @@ struct jst_client {
     bool pool_fresh; /* just opened for those who wait: no doubt that it lives, and its origin may
                         have said something first */
     uint8_t lane;
-    uint32_t addr; /* a dial's: which address, and the how manieth of them it tries */
+    uint32_t addr; /* a dial's: which address it tries, and behind how many others (tries) */
     uint32_t tries;
     uint32_t addrs_version; /* of the addresses that its own was last seen among */
     uint64_t addr_key;      /* says which one that is */

@@ -34,6 +34,27 @@ struct jst_local {
     __atomic_store_n(&(local)->stats.counter, (local)->stats.counter - (uint64_t)(n),              \
                      __ATOMIC_RELAXED)
 
+/** Count a final response, or 101. */
+static inline void
+jst_local_count_status(struct jst_local *l, uint16_t status)
+{
+    switch (status / 100) {
+    case 1: /* 101 */
+    case 2:
+        JST_STAT_ADD(l, status_2xx, 1);
+        break;
+    case 3:
+        JST_STAT_ADD(l, status_3xx, 1);
+        break;
+    case 4:
+        JST_STAT_ADD(l, status_4xx, 1);
+        break;
+    default:
+        JST_STAT_ADD(l, status_5xx, 1);
+        break;
+    }
+}
+
 /** The Date header's value for this turn; printed once a second. JST_DATE_BYTES long. */
 static inline struct jst_slice
 jst_local_date(struct jst_local *l)

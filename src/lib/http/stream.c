@@ -159,3 +159,14 @@ jst_stream_ignore_body(struct jst_stream *s)
         jst_source_cancel(s->body, JOIST_E_CANCELED);
     }
 }
+
+void
+jst_stream_note_type(struct jst_stream *s, const struct jst_head *head)
+{
+    const struct jst_field *f =
+        s->wants_log ? jst_fields_find(&head->fields, JST_FIELD_CONTENT_TYPE) : NULL;
+
+    if (f != NULL) {
+        s->response_type = jst_arena_copy(&s->arena, f->value);
+    }
+}

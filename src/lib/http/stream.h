@@ -160,3 +160,6 @@ void jst_stream_respond_error(struct jst_stream *s, uint16_t status,
 /** For handlers that answer without reading: cancels s->body if there is one, and sets s->handler
  * to a sink that drops what may still come. */
 void jst_stream_ignore_body(struct jst_stream *s);
+
+/** Of the final head: what an access log will want of it, if there is one. */
+void jst_stream_note_type(struct jst_stream *s, const struct jst_head *head);

@@ -43,6 +43,9 @@ jst_h1_maybe_done(struct jst_h1_exchange *x)
     }
     keep = keep && x->body_complete;
     x->hold++;
+    if (c->state == H1_DEAD) { /* what waited behind is the newest of what was queued */
+        x->s.response_bytes -= JST_MIN(x->s.response_bytes, c->conn.out.bytes + c->conn.dropped);
+    }
     c->owner->svc->on_done(c->owner->svc, &x->s);
     c->served = true;
     if (c->state == H1_DEAD) {

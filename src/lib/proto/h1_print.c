@@ -80,18 +80,11 @@ size_of(const struct jst_call *call)
            call->host.n + req->upgrade_to.n + call->extra.n + jst_h1_print_bytes(&req->fields);
 }
 
-/* RFC 9110 8.6: these announce a body, so say that there is none. */
-static bool
-expects_body(enum jst_method m)
-{
-    return m == JST_METHOD_POST || m == JST_METHOD_PUT || m == JST_METHOD_PATCH;
-}
-
 static void
 add_framing(struct jst_str *s, const struct jst_head *req)
 {
     if (!req->has_body) {
-        if (expects_body(req->method)) {
+        if (jst_method_expects_body(req->method)) {
             jst_str_add(s, JST_S("Content-Length: 0\r\n"));
         }
     } else if (req->length == JST_LENGTH_UNKNOWN) {

@@ -159,26 +159,6 @@ exchange_of(struct jst_sink *s)
 }
 
 static void
-count_status(struct jst_local *local, uint16_t status)
-{
-    switch (status / 100) {
-    case 1: /* 101 */
-    case 2:
-        JST_STAT_ADD(local, status_2xx, 1);
-        break;
-    case 3:
-        JST_STAT_ADD(local, status_3xx, 1);
-        break;
-    case 4:
-        JST_STAT_ADD(local, status_4xx, 1);
-        break;
-    default:
-        JST_STAT_ADD(local, status_5xx, 1);
-        break;
-    }
-}
-
-static void
 start_tunnel(struct jst_h1_exchange *x)
 {
     struct jst_h1_server *c = x->c;
@@ -211,16 +191,6 @@ choose_framing(struct jst_h1_exchange *x, const struct jst_head *head)
     }
 }
 
-static void
-log_type(struct jst_h1_exchange *x, const struct jst_head *head)
-{
-    const struct jst_field *f = jst_fields_find(&head->fields, JST_FIELD_CONTENT_TYPE);
-
-    if (f != NULL) {
-        x->s.response_type = jst_arena_copy(&x->s.arena, f->value);
-    }
-}
-
 /* Out of memory inside of a message. Closing is not for inside of a handler's call. */
 static void
 give_up(struct jst_h1_exchange *x)
@@ -246,7 +216,7 @@ response_head(struct jst_sink *s, const struct jst_head *head)
     }
     x->head_sent = true;
     x->s.status = head->status;
-    count_status(x->s.local, head->status);
+    jst_local_count_status(x->s.local, head->status);
     x->keep = x->keep && !x->c->draining && !x->s.close_after;
     if (x->expect) {
         x->keep = false; /* the body was not asked for, but may come all the same */
@@ -255,9 +225,7 @@ response_head(struct jst_sink *s, const struct jst_head *head)
         start_tunnel(x);
     }
     choose_framing(x, head);
-    if (x->s.wants_log) {
-        log_type(x, head);
-    }
+    jst_stream_note_type(&x->s, head);
     if (print_head(x, head) < 0) {
         give_up(x);
         return;

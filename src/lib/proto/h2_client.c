@@ -179,7 +179,7 @@ static const struct jst_client_ops client_ops = {
 void
 jst_h2c_destroy(struct jst_h2_client *c)
 {
-    nghttp2_session_del(c->session);
+    jst_h2_mem_end(&c->mem, c->session);
     while (!jst_list_is_empty(&c->spare)) {
         struct jst_h2c_call *x = JST_CONTAINER(c->spare.next, struct jst_h2c_call, link);
 
@@ -196,6 +196,7 @@ static void
 init(struct jst_h2_client *c, struct jst_local *local, uint64_t keepalive_ms)
 {
     c->magic = JST_H2C_MAGIC;
+    jst_h2_mem_init(&c->mem);
     c->local = local;
     c->base.ops = &client_ops;
     c->base.calls_max = JST_H2C_STREAMS_DEFAULT;

@@ -198,24 +198,6 @@ request_data(struct jst_sink *sink, struct jst_chain *move)
     jst_h2c_touch(x);
 }
 
-/* The caller's are gone when `end` returns; they can be sent only behind the body. */
-static int
-keep_trailers(struct jst_h2c_call *x, const struct jst_fields *trailers)
-{
-    struct jst_field *v = jst_arena_alloc(&x->arena, trailers->n * sizeof(*v));
-
-    for (uint32_t i = 0; v != NULL && i < trailers->n; i++) {
-        v[i] = trailers->v[i];
-        v[i].name = jst_arena_copy(&x->arena, v[i].name);
-        v[i].value = jst_arena_copy(&x->arena, v[i].value);
-        if (v[i].name.p == NULL || v[i].value.p == NULL) {
-            return JOIST_E_NOMEM;
-        }
-    }
-    x->request_trailers = (struct jst_fields){v, trailers->n, trailers->n};
-    return v != NULL ? JOIST_OK : JOIST_E_NOMEM;
-}
-
 static void
 request_end(struct jst_sink *sink, const struct jst_fields *trailers)
 {
@@ -228,8 +210,9 @@ request_end(struct jst_sink *sink, const struct jst_fields *trailers)
     x->call->ended = true;
     x->waits_continue = false;
     x->end_due = true;
+    /* The caller's are gone when this returns; they can be sent only behind the body. */
     if (x->phase != H2C_TUNNEL && trailers != NULL && trailers->n > 0 &&
-        keep_trailers(x, trailers) < 0) {
+        jst_fields_copy(&x->request_trailers, &x->arena, trailers) < 0) {
         x->failed = JOIST_E_NOMEM;
         jst_h2c_want_deliver(x);
         return;

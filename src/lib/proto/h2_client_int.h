@@ -108,19 +108,21 @@ extern const nghttp2_data_provider jst_h2c_body;
 
 /* ---- h2_client_frames.c: nghttp2's callbacks; see nghttp2.h ---- */
 
-int jst_h2c_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *c);
-int jst_h2c_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *c);
+int jst_h2c_on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data);
+int jst_h2c_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data);
 int jst_h2c_on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-                      size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags, void *c);
+                      size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags,
+                      void *user_data);
 int jst_h2c_on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
                               const uint8_t *name, size_t name_n, const uint8_t *value,
-                              size_t value_n, uint8_t flags, void *c);
+                              size_t value_n, uint8_t flags, void *user_data);
 int jst_h2c_on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *data,
-                    size_t n, void *c);
-int jst_h2c_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *c);
+                    size_t n, void *user_data);
+int jst_h2c_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user_data);
 int jst_h2c_on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
-                             void *c);
-int jst_h2c_on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t code, void *c);
+                             void *user_data);
+int jst_h2c_on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t code,
+                            void *user_data);
 
 /* ---- h2_client_response.c ---- */
 

@@ -27,13 +27,6 @@ path_of(const struct jst_call *call, struct jst_str s)
     return jst_str_slice(&s);
 }
 
-/* RFC 9110 8.6: these announce a body, so say that there is none. */
-static bool
-expects_body(enum jst_method m)
-{
-    return m == JST_METHOD_POST || m == JST_METHOD_PUT || m == JST_METHOD_PATCH;
-}
-
 /* RFC 7541 7.1.3: requests of many clients share a connection's table; what is secret stays out. */
 static void
 mark_secrets(struct jst_h2_nvs *nvs)
@@ -63,29 +56,13 @@ add_head(struct jst_h2_nvs *nvs, const struct jst_h2c_call *x, struct jst_slice 
     jst_h2_nvs_add(nvs, JST_S(":authority"), call->host);
     jst_h2_nvs_add(nvs, JST_S(":path"), path);
     if (req->has_body ? req->length != JST_LENGTH_UNKNOWN
-                      : expects_body(req->method) && !call->upgrade) {
+                      : jst_method_expects_body(req->method) && !call->upgrade) {
         jst_str_add_u64(&length, req->has_body ? req->length : 0);
         jst_h2_nvs_add(nvs, JST_S("content-length"), jst_str_slice(&length));
     }
     if (req->te_trailers) {
         jst_h2_nvs_add(nvs, JST_S("te"), JST_S("trailers"));
     }
-}
-
-/* RFC 8441 5: what HTTP/1's handshake proves, the frames prove here. */
-static void
-drop_key(struct jst_h2_nvs *nvs)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < nvs->n; i++) {
-        struct jst_slice name = jst_slice((const char *)nvs->v[i].name, nvs->v[i].namelen);
-
-        if (!jst_slice_ieq(name, JST_S("sec-websocket-key"))) {
-            nvs->v[n++] = nvs->v[i];
-        }
-    }
-    nvs->n = n;
 }
 
 static int
@@ -101,7 +78,8 @@ submit(struct jst_h2c_call *x, struct jst_h2_nvs *nvs, char *path, size_t path_c
     jst_h2_nvs_add_block(nvs, call->extra);
     mark_secrets(nvs);
     if (call->upgrade) {
-        drop_key(nvs);
+        /* RFC 8441 5: what HTTP/1's handshake proves, the frames prove here. */
+        jst_h2_nvs_drop(nvs, JST_S("sec-websocket-key"));
     }
     JST_ASSERT(!nvs->full);
     id = nghttp2_submit_request(x->c->session, NULL, nvs->v, nvs->n,

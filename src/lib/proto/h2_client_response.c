@@ -75,7 +75,8 @@ fill_head(struct jst_head *head, struct jst_h2_client *c, bool end_stream)
     uint32_t cap = b->fields.n + FIELDS_ADDED_MAX;
     struct jst_field *v;
 
-    if (b->status < 100 || b->status > 599) { /* nghttp2 is content with three digits */
+    /* nghttp2 is content with three digits; RFC 9113 8.6: 101 has no place here. */
+    if (b->status < 100 || b->status > 599 || b->status == 101) {
         return JOIST_E_PROTO;
     }
     v = jst_arena_alloc(&c->scratch, cap * sizeof(*v));
@@ -185,7 +186,7 @@ take_trailers(struct jst_h2c_call *x)
     const struct jst_fields *f = &x->c->block.fields;
 
     for (uint32_t i = 0; i < f->n; i++) {
-        if (!jst_field_may_trail((enum jst_field_id)f->v[i].id)) {
+        if (!jst_field_may_trail((enum jst_field_id)f->v[i].id, f->v[i].name)) {
             jst_h2c_fail(x, JOIST_E_PROTO, "forbidden trailer field", NGHTTP2_PROTOCOL_ERROR);
             return;
         }
@@ -198,7 +199,7 @@ jst_h2c_take_block(struct jst_h2c_call *x, bool end_stream)
 {
     struct jst_h2_client *c = x->c;
     uint32_t serial = x->serial;
-    struct jst_head head;
+    struct jst_head head = {0};
     int rc = jst_h2_block_finish(&c->block);
 
     if (rc == JOIST_OK && x->phase == H2C_HEAD) {

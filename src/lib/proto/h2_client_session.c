@@ -162,7 +162,8 @@ jst_h2c_open_session(struct jst_h2_client *c)
     if (rc == JOIST_OK) {
         rc = set_options(&options);
     }
-    if (rc == JOIST_OK && nghttp2_session_client_new2(&c->session, cb, c, options) != 0) {
+    if (rc == JOIST_OK &&
+        nghttp2_session_client_new3(&c->session, cb, c, options, &c->mem.calls) != 0) {
         rc = JOIST_E_NOMEM;
     }
     nghttp2_option_del(options);

@@ -8,6 +8,7 @@
  */
 #include "proto/h2_client.h"
 #include "proto/h2_fields.h"
+#include "proto/h2_mem.h"
 
 #define JST_H2C_MAGIC 0x68326331u /* "h2c1" */
 
@@ -74,6 +75,7 @@ struct jst_h2_client {
     struct jst_client base;
     /* owned */
     nghttp2_session *session;
+    struct jst_h2_mem mem; /* owned: the session's; stays where it is */
     struct jst_timer timer;
     struct jst_task flush; /* deferred: a turn's frames leave together */
     struct jst_task task;  /* posted: `fresh` */

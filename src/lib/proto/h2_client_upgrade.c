@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 
-/* RFC 6455 4.1: 16 bytes in base64 are 24. */
+/* An HTTP/1.1 client chose the key: 24 bytes by RFC 6455 4.1, and not more than this. */
 #define KEY_BYTES_MAX 64u
 
 bool
@@ -20,22 +20,6 @@ jst_h2c_may_connect(const struct jst_h2_client *c, const struct jst_call *call)
                                                NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
-static void
-print_base64(char out[JST_H2C_ACCEPT_BYTES], const unsigned char in[20])
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (unsigned i = 0; i < 20; i += 3) {
-        uint32_t v =
-            (uint32_t)in[i] << 16 | (uint32_t)in[i + 1] << 8 | (i + 2 < 20 ? in[i + 2] : 0);
-
-        *out++ = digits[v >> 18];
-        *out++ = digits[v >> 12 & 63];
-        *out++ = digits[v >> 6 & 63];
-        *out++ = i + 2 < 20 ? digits[v & 63] : '=';
-    }
-}
-
 /* RFC 6455 4.2.2, 5.4: SHA-1 of the key and a fixed text. */
 static int
 print_accept(char out[JST_H2C_ACCEPT_BYTES], struct jst_slice key)
@@ -43,6 +27,7 @@ print_accept(char out[JST_H2C_ACCEPT_BYTES], struct jst_slice key)
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     char text[KEY_BYTES_MAX + sizeof(guid)];
     struct jst_str s = jst_str(text, sizeof(text));
+    struct jst_str accept = jst_str(out, JST_H2C_ACCEPT_BYTES);
     unsigned char hash[20];
     int rc;
 
@@ -51,7 +36,7 @@ print_accept(char out[JST_H2C_ACCEPT_BYTES], struct jst_slice key)
     JST_ASSERT(!s.full);
     rc = jst_tls_sha1(hash, jst_str_slice(&s));
     if (rc == JOIST_OK) {
-        print_base64(out, hash);
+        jst_str_add_base64(&accept, jst_slice((const char *)hash, sizeof(hash)));
     }
     return rc;
 }

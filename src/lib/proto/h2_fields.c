@@ -3,6 +3,8 @@
 
 #include "base/bounds.h"
 
+#include <pthread.h>
+
 /* ---- coming in ---- */
 
 #define FIELDS_FIRST 16u /* room for the common request; then it doubles */
@@ -192,8 +194,26 @@ jst_h2_block_finish(struct jst_h2_block *b)
 
 /* ---- going out ---- */
 
-void
-jst_h2_nvs_add(struct jst_h2_nvs *o, struct jst_slice name, struct jst_slice value)
+#define NAME_BYTES 24u
+
+static pthread_once_t names_once = PTHREAD_ONCE_INIT;
+static char names[JST_FIELD_IDS_][NAME_BYTES]; /* in lower case */
+
+static void
+fill_names(void)
+{
+    for (int id = JST_FIELD_OTHER + 1; id < JST_FIELD_IDS_; id++) {
+        struct jst_slice name = jst_field_name((enum jst_field_id)id);
+
+        JST_ASSERT(name.n <= NAME_BYTES);
+        for (size_t i = 0; i < name.n; i++) {
+            names[id][i] = jst_lower(name.p[i]);
+        }
+    }
+}
+
+static void
+add_nv(struct jst_h2_nvs *o, struct jst_slice name, struct jst_slice value, uint8_t flags)
 {
     union { /* nghttp2 only reads what it copies, but its pointers are not const */
         const char *in;
@@ -204,7 +224,25 @@ jst_h2_nvs_add(struct jst_h2_nvs *o, struct jst_slice name, struct jst_slice val
         o->full = true;
         return;
     }
-    o->v[o->n++] = (nghttp2_nv){n.out, v.out, name.n, value.n, NGHTTP2_NV_FLAG_NONE};
+    o->v[o->n++] = (nghttp2_nv){n.out, v.out, name.n, value.n, flags};
+}
+
+void
+jst_h2_nvs_add(struct jst_h2_nvs *o, struct jst_slice name, struct jst_slice value)
+{
+    add_nv(o, name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+}
+
+/* A known field's name need not be copied and turned into lower case each time. After names_once.
+ */
+static void
+add_field(struct jst_h2_nvs *o, enum jst_field_id id, struct jst_slice name, struct jst_slice value)
+{
+    if (id == JST_FIELD_OTHER) {
+        add_nv(o, name, value, NGHTTP2_NV_FLAG_NONE);
+        return;
+    }
+    add_nv(o, jst_slice(names[id], name.n), value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
 static bool
@@ -218,16 +256,31 @@ has_place(enum jst_field_id id)
 void
 jst_h2_nvs_add_fields(struct jst_h2_nvs *o, const struct jst_fields *f)
 {
+    (void)pthread_once(&names_once, fill_names);
     for (uint32_t i = 0; i < f->n; i++) {
         if (!f->v[i].drop && has_place((enum jst_field_id)f->v[i].id)) {
-            jst_h2_nvs_add(o, f->v[i].name, f->v[i].value);
+            add_field(o, (enum jst_field_id)f->v[i].id, f->v[i].name, f->v[i].value);
         }
     }
 }
 
 void
+jst_h2_nvs_drop(struct jst_h2_nvs *o, struct jst_slice name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < o->n; i++) {
+        if (!jst_slice_ieq(jst_slice((const char *)o->v[i].name, o->v[i].namelen), name)) {
+            o->v[n++] = o->v[i];
+        }
+    }
+    o->n = n;
+}
+
+void
 jst_h2_nvs_add_block(struct jst_h2_nvs *o, struct jst_slice block)
 {
+    (void)pthread_once(&names_once, fill_names);
     while (block.n > 0) {
         struct jst_slice line = jst_slice_cut(&block, '\n');
         struct jst_slice value = jst_slice(line.p, line.n - (line.n > 0)); /* the CR */
@@ -235,7 +288,7 @@ jst_h2_nvs_add_block(struct jst_h2_nvs *o, struct jst_slice block)
         enum jst_field_id id = jst_field_id(name);
 
         if (name.n > 0 && name.n < line.n && (has_place(id) || id == JST_FIELD_CONTENT_LENGTH)) {
-            jst_h2_nvs_add(o, name, jst_slice_trim(value));
+            add_field(o, id, name, jst_slice_trim(value));
         }
     }
 }

@@ -62,7 +62,8 @@ int jst_h2_block_finish(struct jst_h2_block *b);
 /* ---- going out ---- */
 
 /** nghttp2's array under way. The bytes are borrowed until nghttp2_submit_*() returns, which copies
- *  them (and turns names into lower case). */
+ *  them (and turns names into lower case); names that are static and in lower case stay where they
+ *  are. */
 struct jst_h2_nvs {
     nghttp2_nv *v; /* the caller's */
     size_t n;
@@ -70,12 +71,15 @@ struct jst_h2_nvs {
     bool full; /* sticky: one did not fit */
 };
 
-/** `name` in any case. */
+/** `name` is a literal in lower case. */
 void jst_h2_nvs_add(struct jst_h2_nvs *o, struct jst_slice name, struct jst_slice value);
 
 /** All that are not dropped, without those that HTTP/2 has no place for (RFC 9113 8.2.2:
  *  Connection and its kin, TE), and without Host and Content-Length, which come from facts. */
 void jst_h2_nvs_add_fields(struct jst_h2_nvs *o, const struct jst_fields *f);
+
+/** Take every field of this name out again, in any case. */
+void jst_h2_nvs_drop(struct jst_h2_nvs *o, struct jst_slice name);
 
 /** "name: value" lines as printed for HTTP/1 (struct jst_head.block); Content-Length included. */
 void jst_h2_nvs_add_block(struct jst_h2_nvs *o, struct jst_slice block);

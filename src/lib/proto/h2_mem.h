@@ -4,6 +4,9 @@
  * nghttp2's memory, known block by block: so that a session which ran out of it can be given up
  * without nghttp2_session_del(), which then may free some blocks twice (seen with 1.52).
  *
+ * A thread keeps some small blocks for the next stream: nghttp2 takes and gives the same few sizes
+ * for each one.
+ *
  * Owner:   whoever owns the session embeds it; blocks die one by one, or all with jst_h2_mem_end().
  * Threads: the session's.
  */
@@ -23,3 +26,6 @@ void jst_h2_mem_init(struct jst_h2_mem *m);
 
 /** The session's end. NULL: there is none (a failed create); what is left of it is freed. */
 void jst_h2_mem_end(struct jst_h2_mem *m, nghttp2_session *ng);
+
+/** Give back what this thread keeps (a reactor's last act). */
+void jst_h2_mem_thread_fini(void);

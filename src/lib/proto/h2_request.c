@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "proto/h2_request.h"
 
+#include "base/str.h"
 #include "codec/scan.h"
 #include "proto/request.h"
 
@@ -71,19 +72,10 @@ read_authority(struct jst_stream *s, const struct jst_h2_block *b, struct jst_sl
 static void
 print_key(char out[WS_KEY_BYTES], struct jst_rand *rand)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    uint64_t r[2] = {jst_rand_next(rand), jst_rand_next(rand)};
-    uint8_t in[18] = {0};
+    uint64_t bytes[2] = {jst_rand_next(rand), jst_rand_next(rand)};
+    struct jst_str s = jst_str(out, WS_KEY_BYTES);
 
-    memcpy(in, r, sizeof(r));
-    for (size_t i = 0; i < WS_KEY_BYTES / 4; i++) {
-        uint32_t v = (uint32_t)in[3 * i] << 16 | (uint32_t)in[3 * i + 1] << 8 | in[3 * i + 2];
-
-        for (size_t k = 0; k < 4; k++) {
-            out[4 * i + k] = digits[v >> (18 - 6 * k) & 63];
-        }
-    }
-    out[WS_KEY_BYTES - 2] = out[WS_KEY_BYTES - 1] = '=';
+    jst_str_add_base64(&s, jst_slice((const char *)bytes, sizeof(bytes)));
 }
 
 /* RFC 8441 5.1: what HTTP/1.1 says with GET and Upgrade. An HTTP/1.1 origin wants a key (RFC 6455

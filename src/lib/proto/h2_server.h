@@ -5,12 +5,13 @@
  * struct jst_stream like those of HTTP/1.1.
  *
  * Job:     frames to streams and back; windows follow credit; priorities (RFC 9218); extended
- * CONNECT (RFC 8441) becomes a request with `upgrade`; floods end the connection. Not:     no
- * routing, no handlers; no TLS: it is given a connection that is open. Flow: jst_h2_server_adopt()
- * -> on_readable -> nghttp2 -> svc->on_request() -> response sink -> frames -> conn ->
- * svc->on_done(); GOAWAY at the end. Owner:   frees itself after the connection is closed; on_gone
- * is its last word. Threads: the reactor's. Limits:  bounds.h JST_H2_*, limits.h2_streams, and
- * those of HTTP/1.1 that have a meaning here.
+ *          CONNECT (RFC 8441) becomes a request with `upgrade`; floods end the connection.
+ * Not:     no routing, no handlers; no TLS: it is given a connection that is open.
+ * Flow:    jst_h2_server_adopt() -> on_readable -> nghttp2 -> svc->on_request() -> response sink ->
+ *          frames -> conn -> svc->on_done(); GOAWAY at the end.
+ * Owner:   frees itself after the connection is closed; on_gone is its last word.
+ * Threads: the reactor's.
+ * Limits:  bounds.h JST_H2_*, limits.h2_streams, and those of HTTP/1.1 that have a meaning here.
  */
 #include "proto/server.h"
 

@@ -6,6 +6,8 @@
 
 /* So many bytes sent pay for one WINDOW_UPDATE: a client that reads fast sends many. */
 #define WINDOW_UPDATE_BYTES 1024u
+/* Heads, interim ones, trailers, WINDOW_UPDATE, RST_STREAM of a stream that are not sent yet. */
+#define QUEUED_PER_STREAM 8u
 
 static void
 count(struct jst_h2_server *c, uint32_t *counter, uint32_t max, const char *what)
@@ -21,11 +23,22 @@ count(struct jst_h2_server *c, uint32_t *counter, uint32_t max, const char *what
     }
 }
 
+/* Frames that may wait to be sent: what an honest client can have made us answer in one turn. */
+static size_t
+queue_max(const struct jst_h2_server *c)
+{
+    return JST_H2_OUT_FRAMES_MAX + (size_t)QUEUED_PER_STREAM * c->owner->conf->limits.h2_streams;
+}
+
 void
 jst_h2_flood_frame(struct jst_h2_server *c, const nghttp2_frame_hd *hd)
 {
     struct jst_h2_flood *f = &c->flood;
 
+    /* Refusals are counted when they leave, and to a client that reads nothing they never do. */
+    if (f->what == NULL && nghttp2_session_get_outbound_queue_size(c->ng) > queue_max(c)) {
+        f->what = "answers";
+    }
     switch (hd->type) {
     case NGHTTP2_PING:
         if ((hd->flags & NGHTTP2_FLAG_ACK) == 0) {

@@ -14,13 +14,13 @@ server_of(void *user)
 
 /* ---- callbacks ---- */
 
-static struct jst_h2_stream *
-find_stream(struct jst_h2_server *c, int32_t id)
+struct jst_h2_stream *
+jst_h2_find_stream(struct jst_h2_server *c, int32_t id)
 {
-    if (c->recent != NULL && c->recent->id == id) {
-        return c->recent;
+    if (c->recent == NULL || c->recent->id != id) {
+        c->recent = nghttp2_session_get_stream_user_data(c->ng, id);
     }
-    return nghttp2_session_get_stream_user_data(c->ng, id);
+    return c->recent;
 }
 
 static int
@@ -43,7 +43,7 @@ on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
         return 0;
     }
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) { /* trailers */
-        x = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+        x = jst_h2_find_stream(user, frame->hd.stream_id);
         if (x != NULL) {
             x->block = (struct jst_h2_block){.arena = &x->s.arena,
                                              .fields_max = JST_TRAILER_FIELDS_MAX,
@@ -64,7 +64,7 @@ static int
 on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
           const uint8_t *value, size_t value_n, uint8_t flags, void *user)
 {
-    struct jst_h2_stream *x = find_stream(server_of(user), frame->hd.stream_id);
+    struct jst_h2_stream *x = jst_h2_find_stream(server_of(user), frame->hd.stream_id);
     struct jst_h2_block *b;
 
     (void)flags;
@@ -109,7 +109,9 @@ trailers_are_bad(struct jst_h2_stream *x)
     bool bad = jst_h2_block_finish(&x->block) < 0 || x->block.hosts > 0 || x->block.has_length;
 
     for (uint32_t i = 0; i < x->block.fields.n; i++) {
-        bad = bad || !jst_field_may_trail((enum jst_field_id)x->block.fields.v[i].id);
+        const struct jst_field *f = &x->block.fields.v[i];
+
+        bad = bad || !jst_field_may_trail((enum jst_field_id)f->id, f->name);
     }
     return bad;
 }
@@ -131,10 +133,10 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
     struct jst_h2_stream *x;
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
-    (void)user;
+    (void)ng;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
-        x = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+        x = jst_h2_find_stream(user, frame->hd.stream_id);
         if (x == NULL) {
             break;
         }
@@ -151,13 +153,13 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
         break;
     case NGHTTP2_DATA:
         jst_h2_flood_data(server_of(user), frame);
-        x = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+        x = jst_h2_find_stream(user, frame->hd.stream_id);
         if (x != NULL && end) {
             jst_h2_stream_recv_end(x);
         }
         break;
     case NGHTTP2_RST_STREAM:
-        x = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+        x = jst_h2_find_stream(user, frame->hd.stream_id);
         if (x != NULL) {
             x->reset = true;
         }
@@ -180,7 +182,7 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 static int
 on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *user)
 {
-    struct jst_h2_stream *x = find_stream(server_of(user), id);
+    struct jst_h2_stream *x = jst_h2_find_stream(server_of(user), id);
 
     (void)flags;
     if (x != NULL) {
@@ -208,11 +210,12 @@ on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
     struct jst_h2_server *c = server_of(user);
     struct jst_h2_stream *x;
 
+    (void)ng;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-            x = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+            x = jst_h2_find_stream(user, frame->hd.stream_id);
             if (x != NULL) {
                 jst_h2_stream_sent_end(x);
             }
@@ -258,6 +261,8 @@ set_options(nghttp2_option *o)
     nghttp2_option_set_no_closed_streams(o, 1);
     nghttp2_option_set_max_outbound_ack(o, JST_H2_OUT_FRAMES_MAX);
     nghttp2_option_set_max_continuations(o, JST_H2_CONTINUATIONS_MAX);
+    /* What was accepted of an origin can be sent; what is larger nghttp2 drops without a word. */
+    nghttp2_option_set_max_send_header_block_length(o, 2 * JST_RESPONSE_HEAD_BYTES_MAX);
     nghttp2_option_set_stream_reset_rate_limit(o, 10 * JST_H2_FLOOD_RESETS, JST_H2_FLOOD_RESETS);
     nghttp2_option_set_builtin_recv_extension_type(o, NGHTTP2_PRIORITY_UPDATE);
 }

@@ -50,7 +50,7 @@ struct jst_h2_server {
     nghttp2_session *ng;            /* owned */
     struct jst_h2_mem mem;          /* owned; the session's */
     struct jst_list streams;        /* struct jst_h2_stream; owned */
-    struct jst_h2_stream *recent;   /* borrowed: the newest, or NULL: most callbacks mean it */
+    struct jst_h2_stream *recent;   /* borrowed: the last that a callback meant, or NULL */
     struct jst_buf *first;          /* owned; read before us; NULL when used */
     struct jst_buf *reading;        /* borrowed: where the bytes lie that nghttp2 is looking at */
     size_t first_n;
@@ -108,6 +108,9 @@ void jst_h2_on_timer(struct jst_timer *t);
 
 int jst_h2_session_create(struct jst_h2_server *c);
 
+/* NULL: not known any more. Callbacks come in rows for the same stream. */
+struct jst_h2_stream *jst_h2_find_stream(struct jst_h2_server *c, int32_t id);
+
 /* ---- h2_server_read.c ---- */
 
 /* Do whatever can be done now. Never called from inside a sink or source. */
@@ -143,6 +146,6 @@ void jst_h2_settle_grant(struct jst_h2_stream *x, size_t n);
 
 /* For nghttp2's tables. */
 ssize_t jst_h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
-                         nghttp2_data_source *source, void *c);
+                         nghttp2_data_source *source, void *user);
 int jst_h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *header, size_t n,
-                     nghttp2_data_source *source, void *c);
+                     nghttp2_data_source *source, void *user);

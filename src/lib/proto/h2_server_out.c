@@ -61,10 +61,11 @@ ssize_t
 jst_h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t max, uint32_t *flags,
                  nghttp2_data_source *source, void *user)
 {
-    struct jst_h2_stream *x = nghttp2_session_get_stream_user_data(ng, id);
+    struct jst_h2_stream *x = jst_h2_find_stream(user, id);
     struct jst_h2_server *c = user;
     size_t n;
 
+    (void)ng;
     (void)buf;
     (void)source;
     if (x == NULL) {
@@ -96,8 +97,9 @@ jst_h2_send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *heade
                  nghttp2_data_source *source, void *user)
 {
     struct jst_h2_server *c = user;
-    struct jst_h2_stream *x = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+    struct jst_h2_stream *x = jst_h2_find_stream(user, frame->hd.stream_id);
 
+    (void)ng;
     (void)source;
     if (x == NULL || n > x->out.bytes) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;

@@ -39,24 +39,14 @@ add_status(struct jst_h2_nvs *o, char text[3], uint16_t status)
 static void
 add_own(struct jst_h2_nvs *o, const struct jst_h2_stream *x, const struct jst_head *head)
 {
-    struct jst_slice server = server_name(x->c);
-
     if (jst_fields_find(&head->fields, JST_FIELD_DATE) == NULL) {
         jst_h2_nvs_add(o, JST_S("date"), jst_local_date(x->s.local));
     }
-    if (server.n > 0 && jst_fields_find(&head->fields, JST_FIELD_SERVER) == NULL) {
-        jst_h2_nvs_add(o, JST_S("server"), server);
-    }
-}
+    if (jst_fields_find(&head->fields, JST_FIELD_SERVER) == NULL) {
+        struct jst_slice server = server_name(x->c);
 
-/* RFC 8441 5: it answers a key that the client has not sent. */
-static void
-drop_accept(struct jst_h2_nvs *o)
-{
-    for (size_t i = 0; i < o->n; i++) {
-        if (jst_slice_ieq(jst_slice((const char *)o->v[i].name, o->v[i].namelen),
-                          JST_S("Sec-WebSocket-Accept"))) {
-            o->v[i--] = o->v[--o->n];
+        if (server.n > 0) {
+            jst_h2_nvs_add(o, JST_S("server"), server);
         }
     }
 }
@@ -73,7 +63,8 @@ add_fields(struct jst_h2_nvs *o, const struct jst_h2_stream *x, const struct jst
     }
     jst_h2_nvs_add_fields(o, &head->fields);
     if (x->tunnel) {
-        drop_accept(o);
+        /* RFC 8441 5: it answers a key that the client has not sent. */
+        jst_h2_nvs_drop(o, JST_S("sec-websocket-accept"));
     }
     /* RFC 9110 8.6: none with 1xx and 204; with HEAD and 304 only the length of a GET. */
     if (!x->tunnel && head->length != JST_LENGTH_UNKNOWN && head->status != 204 &&
@@ -156,36 +147,6 @@ stream_of(struct jst_sink *s)
     return JST_CONTAINER(s, struct jst_h2_stream, response);
 }
 
-static void
-count_status(struct jst_local *local, uint16_t status)
-{
-    switch (status / 100) {
-    case 1: /* 101 */
-    case 2:
-        JST_STAT_ADD(local, status_2xx, 1);
-        break;
-    case 3:
-        JST_STAT_ADD(local, status_3xx, 1);
-        break;
-    case 4:
-        JST_STAT_ADD(local, status_4xx, 1);
-        break;
-    default:
-        JST_STAT_ADD(local, status_5xx, 1);
-        break;
-    }
-}
-
-static void
-log_type(struct jst_h2_stream *x, const struct jst_head *head)
-{
-    const struct jst_field *f = jst_fields_find(&head->fields, JST_FIELD_CONTENT_TYPE);
-
-    if (f != NULL) {
-        x->s.response_type = jst_arena_copy(&x->s.arena, f->value);
-    }
-}
-
 /* The response cannot go on: what came of it must not look whole. */
 static void
 cut(struct jst_h2_stream *x)
@@ -213,7 +174,7 @@ response_head(struct jst_sink *s, const struct jst_head *head)
     }
     x->head_sent = true;
     x->s.status = head->status;
-    count_status(x->s.local, head->status);
+    jst_local_count_status(x->s.local, head->status);
     if (head->status == 101) {
         x->tunnel = true;
         JST_STAT_ADD(x->s.local, tunnels_open, 1);
@@ -222,9 +183,7 @@ response_head(struct jst_sink *s, const struct jst_head *head)
     x->bounded = !x->no_body && !x->tunnel && head->length != JST_LENGTH_UNKNOWN;
     x->response_left = x->bounded ? head->length : 0;
     x->no_body = x->no_body || (x->bounded && head->length == 0);
-    if (x->s.wants_log) {
-        log_type(x, head);
-    }
+    jst_stream_note_type(&x->s, head);
     if (submit_head(x, head, !x->no_body) < 0) {
         jst_h2_break(x->c);
         return;
@@ -290,23 +249,10 @@ response_end(struct jst_sink *s, const struct jst_fields *trailers)
     JST_ASSERT(x->head_sent);
     JST_ASSERT(!x->bounded || x->response_left == 0);
     x->response_ended = true;
-    if (trailers != NULL && trailers->n > 0 && !x->no_body) {
-        struct jst_arena *a = &x->s.arena;
-        struct jst_field *v = jst_arena_alloc(a, trailers->n * sizeof(*v));
-
-        for (uint32_t i = 0; v != NULL && i < trailers->n; i++) {
-            v[i] = trailers->v[i];
-            v[i].name = jst_arena_copy(a, v[i].name);
-            v[i].value = jst_arena_copy(a, v[i].value);
-            if (v[i].name.p == NULL || v[i].value.p == NULL) {
-                v = NULL;
-            }
-        }
-        if (v == NULL) {
-            jst_h2_break(x->c);
-            return;
-        }
-        x->trailers = (struct jst_fields){v, trailers->n, trailers->n};
+    if (trailers != NULL && trailers->n > 0 && !x->no_body &&
+        jst_fields_copy(&x->trailers, &x->s.arena, trailers) < 0) {
+        jst_h2_break(x->c);
+        return;
     }
     if (x->out.bytes == 0) {
         x->since_ms = jst_loop_now_ms(x->c->conn.loop);

@@ -18,6 +18,7 @@ static void
 drop_out(struct jst_h2_stream *x)
 {
     x->c->queued -= x->out.bytes;
+    x->s.response_bytes -= x->out.bytes; /* they were never sent */
     jst_chain_clear(&x->out);
 }
 
@@ -98,6 +99,7 @@ jst_h2_stream_kill(struct jst_h2_stream *x, int why)
     x->sent_end = true;
     x->discarding = false;
     x->hold--;
+    drop_out(x);
     jst_h2_stream_maybe_done(x);
 }
 

@@ -155,20 +155,31 @@ unix_path(const struct jst_addr *a)
     return jst_slice(path, a->len > offset ? strnlen(path, a->len - offset) : 0);
 }
 
+static char *
+print_octet(char *p, unsigned v)
+{
+    if (v >= 100) {
+        *p++ = (char)('0' + v / 100);
+    }
+    if (v >= 10) {
+        *p++ = (char)('0' + v / 10 % 10);
+    }
+    *p++ = (char)('0' + v % 10);
+    return p;
+}
+
 /* By hand: the library's way goes through printf, and this is done once a request. */
 static size_t
 print_ip4(char out[JST_ADDR_TEXT_BYTES], const uint8_t ip[4])
 {
-    struct jst_str s = jst_str(out, JST_ADDR_TEXT_BYTES - 1);
+    char *p = print_octet(out, ip[0]);
 
-    for (int i = 0; i < 4; i++) {
-        if (i > 0) {
-            jst_str_add_char(&s, '.');
-        }
-        jst_str_add_u64(&s, ip[i]);
+    for (int i = 1; i < 4; i++) {
+        *p++ = '.';
+        p = print_octet(p, ip[i]);
     }
-    out[s.n] = '\0';
-    return s.n;
+    *p = '\0';
+    return (size_t)(p - out);
 }
 
 size_t

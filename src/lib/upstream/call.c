@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* One call: where it goes, whether it may go again, and how it fails without a connection. */
 #include "upstream/live.h"
 
 /* ---- failing without a connection ---- */
@@ -146,27 +147,10 @@ connect_anew(struct jst_live *live, struct jst_call *call)
     connect_and_start(live, call);
 }
 
-/* RFC 9110 9.2.2 */
-static bool
-is_idempotent(enum jst_method m)
-{
-    switch (m) {
-    case JST_METHOD_GET:
-    case JST_METHOD_HEAD:
-    case JST_METHOD_PUT:
-    case JST_METHOD_DELETE:
-    case JST_METHOD_OPTIONS:
-    case JST_METHOD_TRACE:
-        return true;
-    default:
-        return false;
-    }
-}
-
 bool
 jst_call_needs_probe(const struct jst_call *call)
 {
-    return call->retries > 0 || !is_idempotent(call->req->method);
+    return call->retries > 0 || !jst_method_is_idempotent(call->req->method);
 }
 
 /* A connection that is there, or a new one. */
@@ -208,7 +192,7 @@ was_untouched(const struct jst_call *call, int why)
         return true;
     }
     /* RFC 9112 9.3.1: the origin closed it while our request was on its way. */
-    return call->reused && is_idempotent(call->req->method) &&
+    return call->reused && jst_method_is_idempotent(call->req->method) &&
            (why == JOIST_E_CLOSED || why == JOIST_E_RESET || why == JOIST_E_IO);
 }
 

@@ -5,35 +5,25 @@
  */
 #include "upstream/live.h"
 
+/* Who has left the queue is called once more: a caller that is gone says so at both ends. */
+static bool
+is_waiting(const struct jst_call *call)
+{
+    return !jst_list_is_empty(&call->wait_link);
+}
+
 /* It was begun before and has been asked for body: at most the credit it got then. */
 static void
 hold_data(struct jst_sink *s, struct jst_chain *move)
 {
     struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
 
+    if (!is_waiting(call)) {
+        jst_chain_clear(move);
+        return;
+    }
     jst_chain_join(&call->held, move);
     jst_chain_compact(&call->held); /* it may take a while: hold no read buffers */
-}
-
-static struct jst_fields *
-copy_fields(struct jst_arena *arena, const struct jst_fields *from)
-{
-    struct jst_fields *to = jst_arena_zalloc(arena, sizeof(*to));
-
-    if (to == NULL) {
-        return NULL;
-    }
-    to->v = jst_arena_zalloc(arena, (from->n + 1) * sizeof(to->v[0]));
-    for (uint32_t i = 0; to->v != NULL && i < from->n; i++) {
-        to->v[i] = from->v[i];
-        to->v[i].name = jst_arena_copy(arena, from->v[i].name);
-        to->v[i].value = jst_arena_copy(arena, from->v[i].value);
-        if (to->v[i].name.p == NULL || to->v[i].value.p == NULL) {
-            return NULL;
-        }
-    }
-    to->n = to->cap = from->n;
-    return to->v != NULL ? to : NULL;
 }
 
 static void
@@ -41,10 +31,14 @@ hold_end(struct jst_sink *s, const struct jst_fields *trailers)
 {
     struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
 
+    if (!is_waiting(call)) {
+        return;
+    }
     call->held_end = true;
     if (trailers != NULL && trailers->n > 0 && call->arena != NULL) {
-        call->held_trailers = copy_fields(call->arena, trailers);
-        if (call->held_trailers == NULL) {
+        call->held_trailers = jst_arena_zalloc(call->arena, sizeof(*call->held_trailers));
+        if (call->held_trailers == NULL ||
+            jst_fields_copy(call->held_trailers, call->arena, trailers) < 0) {
             jst_wait_fail(jst_call_live(call), call, JOIST_E_NOMEM);
         }
     }
@@ -53,8 +47,10 @@ hold_end(struct jst_sink *s, const struct jst_fields *trailers)
 static void
 forget(struct jst_call *call)
 {
-    jst_wait_leave(jst_call_live(call), call);
-    jst_chain_clear(&call->held);
+    if (is_waiting(call)) {
+        jst_wait_leave(jst_call_live(call), call);
+        jst_chain_clear(&call->held);
+    }
 }
 
 static void

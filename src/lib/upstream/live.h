@@ -5,10 +5,11 @@
  * wait for one, the pointers of the strategies. Inside upstream/ only.
  *
  * Flow:    call.c places a call: a client with room (clients.c), or it waits (wait.c) for a dial
- * that is under way, for one that is begun for it, or for room. What clients tell ends in a posted
- * pump, which serves who waits, in order. Plain HTTP/1.1 needs no dial: a call is started on its
- * connection at once. Lanes:   0: as configured (ALPN offers h2 and HTTP/1.1); 1: HTTP/1.1 alone,
- * for upgrades that an h2 origin does not take. Each has its own TLS session, dials and queue.
+ *          that is under way, for one that is begun for it, or for room. What clients tell ends in
+ *          a posted pump, which serves who waits, in order. Plain HTTP/1.1 needs no dial: a call is
+ *          started on its connection at once.
+ * Lanes:   0: as configured (ALPN offers h2 and HTTP/1.1); 1: HTTP/1.1 alone, for upgrades that an
+ *          h2 origin does not take. Each has its own TLS session, dials and queue.
  * Owner:   jst_upstreams owns the live targets; each upool holds a count on its own. The struct
  *          itself stays until the last upool has let go.
  * Threads: the reactor's.

@@ -2,10 +2,10 @@
 /*
  * Calls that wait for a connection, and the dials that are begun for them.
  *
- *   what the lane speaks   dials at once          when one fails
- *   unknown                one, for all           all who wait fail
- *   HTTP/2                 one, for all           the same; with other connections open they wait
- * on HTTP/1.1               one for each call      the first who waits fails
+ *   what the lane speaks   dials at once       when one fails
+ *   unknown                one, for all        all who wait fail
+ *   HTTP/2                 one, for all        the same; with other connections open they wait on
+ *   HTTP/1.1               one for each call   the first who waits fails
  *
  * Before that the next address of the name is tried. Who waits longer than its connect time fails.
  */

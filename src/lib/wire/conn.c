@@ -15,6 +15,7 @@ jst_conn_fail(struct jst_conn *c, int why)
     }
     c->flags |= JST_CONN_FAILED;
     c->why = (int16_t)why;
+    c->dropped += c->out.bytes;
     jst_chain_clear(&c->out);
     jst_loop_post(c->loop, &c->read_task);
 }

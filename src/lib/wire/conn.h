@@ -44,6 +44,7 @@ struct jst_conn {
     struct jst_layer *layer;    /* private to wire/: owned; NULL: plain */
     struct jst_task write_task; /* private to wire/: flush, then the end */
     struct jst_task read_task;  /* private to wire/: wanted reads and failures */
+    uint64_t dropped;           /* bytes of `out` that a failure threw away: they never left */
     uint32_t sent_now; /* private to wire/: written ahead of the turn's end, not yet reported */
     uint16_t flags;    /* private to wire/ */
     int16_t why;       /* private to wire/ */

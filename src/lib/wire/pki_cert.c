@@ -4,6 +4,7 @@
 
 #include "sys/addr.h"
 #include "wire/pki_file.h"
+#include "wire/pki_name.h"
 
 #include <openssl/bn.h>
 #include <openssl/evp.h>
@@ -18,37 +19,12 @@
 #define COMMON_NAME_MAX 64
 /* 100 years: still before the year 9999, where the time format ends. */
 #define DAYS_MAX 36500u
-/* RFC 1035 2.3.4 */
-#define HOST_MAX  253
-#define LABEL_MAX 63
 
+/* A wildcard stands for one label, the first. */
 static bool
 is_host_name(const char *name)
 {
-    size_t n = strlen(name), label = 0;
-
-    if (strncmp(name, "*.", 2) == 0) {
-        name += 2;
-        n -= 2;
-    }
-    if (n == 0 || n > HOST_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        char c = name[i];
-        bool edge = label == 0 || i + 1 == n || name[i + 1] == '.';
-        bool alnum =
-            (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-
-        if (c == '.' ? label == 0 || i + 1 == n : !alnum && (c != '-' || edge)) {
-            return false;
-        }
-        label = c == '.' ? 0 : label + 1;
-        if (label > LABEL_MAX) {
-            return false;
-        }
-    }
-    return true;
+    return jst_pki_is_host_name(strncmp(name, "*.", 2) == 0 ? name + 2 : name, true);
 }
 
 /* An address as RFC 5280 4.2.1.6 wants it: 4 or 16 bytes; 0 if it is none. */

@@ -2,20 +2,13 @@
 /* joist_ech_create() and joist_ech_read(): RFC 9849 keys in the PEM form of OpenSSL. */
 #include <joist/cert.h>
 
+#include "wire/ech_api.h"
 #include "wire/pki_file.h"
 
-#if defined(__has_include)
-#if __has_include(<openssl/ech.h>)
-#include <openssl/ech.h>
-#endif
-#endif
-#if defined(OPENSSL_ECH_H) && !defined(OPENSSL_NO_ECH)
-#define HAS_ECH 1
-#endif
-
-#ifdef HAS_ECH
+#ifdef JST_HAS_ECH
 
 #include "base/str.h"
+#include "wire/pki_name.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -25,33 +18,14 @@
  * which begin with the config_id. */
 #define CONFIG_ID_AT 6
 
-/* RFC 9849 4.1: letters, digits and hyphens in labels, and nothing that reads as an IPv4 address:
- * the last label must not be a number. */
+/* RFC 9849 4.1: nothing that reads as an IPv4 address: the last label must not be a number. */
 static bool
 is_public_name(const char *name)
 {
-    size_t n = strlen(name), label = 0;
-    bool digits = true;
+    const char *dot = strrchr(name, '.');
+    const char *last = dot != NULL ? dot + 1 : name;
 
-    if (n == 0 || n > OSSL_ECH_MAX_PUBLICNAME) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        char c = name[i];
-        bool digit = c >= '0' && c <= '9';
-        bool alnum = digit || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        bool edge = label == 0 || i + 1 == n || name[i + 1] == '.';
-
-        if (c == '.' ? label == 0 || i + 1 == n : !alnum && (c != '-' || edge)) {
-            return false;
-        }
-        digits = c == '.' ? true : digits && digit;
-        label = c == '.' ? 0 : label + 1;
-        if (label > 63) {
-            return false;
-        }
-    }
-    return !digits;
+    return jst_pki_is_host_name(name, false) && last[strspn(last, "0123456789")] != '\0';
 }
 
 int

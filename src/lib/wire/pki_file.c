@@ -26,8 +26,9 @@ jst_pki_fail(struct joist_err *err, int code, const char *fmt, ...)
     return code;
 }
 
-int
-jst_pki_fail_errno(struct joist_err *err, const char *what, const char *path)
+/* The same for errno after a call on `path`. */
+static int
+fail_errno(struct joist_err *err, const char *what, const char *path)
 {
     int no = errno;
     int code = no == ENOENT || no == ENOTDIR                ? JOIST_E_NOTFOUND
@@ -88,10 +89,10 @@ jst_pki_write(const char *path, BIO *from, bool replace, struct joist_err *err)
     }
     fd = mkstemp(temp); /* mode 0600 */
     if (fd < 0) {
-        return jst_pki_fail_errno(err, "write", path);
+        return fail_errno(err, "write", path);
     }
     if (!write_all(fd, bytes, n > 0 ? (size_t)n : 0) || !give_name(temp, path, replace)) {
-        rc = jst_pki_fail_errno(err, "write", path);
+        rc = fail_errno(err, "write", path);
         (void)close(fd);
         (void)unlink(temp);
         return rc;
@@ -108,12 +109,12 @@ jst_pki_open(BIO **out, const char *path, struct joist_err *err)
     BIO *bio;
 
     if (fd < 0) {
-        return jst_pki_fail_errno(err, "read", path);
+        return fail_errno(err, "read", path);
     }
     if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
         (void)close(fd);
         errno = EISDIR;
-        return jst_pki_fail_errno(err, "read", path);
+        return fail_errno(err, "read", path);
     }
     bio = BIO_new_fd(fd, BIO_CLOSE);
     if (bio == NULL) {

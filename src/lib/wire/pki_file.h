@@ -12,9 +12,6 @@
 /** Fill *err (may be NULL) and return `code`. */
 int jst_pki_fail(struct joist_err *err, int code, const char *fmt, ...) JST_PRINTF(3, 4);
 
-/** The same for errno after a call on `path`. */
-int jst_pki_fail_errno(struct joist_err *err, const char *what, const char *path);
-
 /**
  * Put the bytes of a memory BIO into a file of mode 0600, in one step: who opens `path` sees the
  * file of before or the whole new one. `replace` false: JOIST_E_INUSE if it is there already.

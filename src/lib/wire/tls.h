@@ -47,7 +47,7 @@ void jst_tls_certs_unref(struct jst_tls_certs **take);
 
 /* ---- tickets ---- */
 
-/** Random keys; rotated by whoever asks after JST_TLS_TICKET_ROTATE_S; the one before still opens
+/** Random keys; rotated by whoever asks after JST_TLS_TICKET_ROTATE_S; the two before still open
  *  tickets. JOIST_E_NOMEM, JOIST_E_IO (no random bytes). */
 int jst_tls_tickets_create(struct jst_tls_tickets **out);
 void jst_tls_tickets_destroy(struct jst_tls_tickets **take);

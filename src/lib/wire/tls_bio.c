@@ -98,6 +98,10 @@ receive(struct jst_tls_op *op)
 static bool
 next_record(struct jst_tls_op *op)
 {
+    if (op->t->idle_records > JST_TLS_IDLE_RECORDS_MAX) {
+        op->err = JOIST_E_LIMIT;
+        return false;
+    }
     if (op->in == NULL && !take_intake(op)) {
         return false;
     }
@@ -106,6 +110,9 @@ next_record(struct jst_tls_op *op)
 
         if (need > 0 && need <= op->in_n - op->in_at) {
             op->in_ready = need;
+            if (op->t->phase == JST_TLS_OPEN) {
+                op->t->idle_records++;
+            }
             return true;
         }
         if (!receive(op)) {
@@ -140,36 +147,6 @@ bio_read(BIO *b, char *to, int n)
 }
 
 /* ---- output ---- */
-
-static int
-bio_write(BIO *b, const char *from, int n)
-{
-    struct jst_tls_conn *t = BIO_get_data(b);
-    struct jst_tls_op *op = t->op;
-    uint32_t k;
-
-    BIO_clear_retry_flags(b);
-    if (op == NULL || n <= 0) {
-        return -1;
-    }
-    if (op->out == NULL) {
-        op->out = jst_buf_take(OUT_CAP);
-        if (op->out == NULL) {
-            op->err = JOIST_E_NOMEM;
-            return -1;
-        }
-    }
-    if (op->out_n == OUT_CAP) {
-        jst_tls_op_send(op); /* a flight longer than the buffer */
-        if (op->err != 0) {
-            return -1;
-        }
-    }
-    k = JST_MIN(OUT_CAP - op->out_n, (uint32_t)n);
-    memcpy(op->out->data + op->out_n, from, k);
-    op->out_n += k;
-    return (int)k;
-}
 
 static void
 free_sealed(struct jst_buf *b)
@@ -209,8 +186,9 @@ hold_sealed(struct jst_conn *c, struct jst_tls_conn *t, const char *p, size_t n)
     return rc;
 }
 
-void
-jst_tls_op_send(struct jst_tls_op *op)
+/* Send now, if the socket takes it; the rest is put behind what is sealed already. */
+static void
+send_out(struct jst_tls_op *op)
 {
     struct jst_conn *c = op->c;
     size_t n = op->out_n;
@@ -238,6 +216,36 @@ jst_tls_op_send(struct jst_tls_op *op)
     if (op->err == 0) {
         op->err = hold_sealed(c, op->t, op->out->data + sent, n - (size_t)sent);
     }
+}
+
+static int
+bio_write(BIO *b, const char *from, int n)
+{
+    struct jst_tls_conn *t = BIO_get_data(b);
+    struct jst_tls_op *op = t->op;
+    uint32_t k;
+
+    BIO_clear_retry_flags(b);
+    if (op == NULL || n <= 0) {
+        return -1;
+    }
+    if (op->out == NULL) {
+        op->out = jst_buf_take(OUT_CAP);
+        if (op->out == NULL) {
+            op->err = JOIST_E_NOMEM;
+            return -1;
+        }
+    }
+    if (op->out_n == OUT_CAP) {
+        send_out(op); /* a flight longer than the buffer */
+        if (op->err != 0) {
+            return -1;
+        }
+    }
+    k = JST_MIN(OUT_CAP - op->out_n, (uint32_t)n);
+    memcpy(op->out->data + op->out_n, from, k);
+    op->out_n += k;
+    return (int)k;
 }
 
 /* ---- one call ---- */
@@ -268,7 +276,7 @@ jst_tls_op_end(struct jst_tls_op *op)
             op->err = JOIST_E_NOMEM;
         }
     }
-    jst_tls_op_send(op);
+    send_out(op);
     jst_buf_unref(op->in);
     jst_buf_unref(op->out);
     t->op = NULL;

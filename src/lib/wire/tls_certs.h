@@ -4,11 +4,11 @@
  * Private to wire/tls*: certificates by name.
  *
  * Job:     loaded pairs of certificate and key; a table from names to those that serve them.
- * Flow:    jst_tls_certs_create() -> jst_tls_certs_find() in each handshake -> jst_tls_use_site().
+ * Flow:    jst_tls_certs_create() -> jst_tls_certs_find() in each handshake (tls_hello.c).
  * Owner:   struct jst_tls_certs owns all; a site lives as long as it.
  * Threads: immutable after create.
  * Limits:  the lookup costs two hashes whatever the number; authorities' certificates are kept
- * once.
+ *          once.
  */
 #include "wire/tls.h"
 
@@ -68,6 +68,14 @@ void jst_tls_say(struct jst_tls_report *r, enum joist_log_level level, int code,
  *  JOIST_E_NOTFOUND, JOIST_E_ACCESS, JOIST_E_LIMIT, JOIST_E_IO. */
 #define JST_TLS_FILE_MAX (4u * 1024 * 1024)
 int jst_tls_read_file(char **out, size_t *n, const char *path);
+
+/** False: out of memory. It must not keep `x` without a count of its own. */
+typedef bool jst_tls_take_cert_f(void *ctx, X509 *x);
+
+/** Give each certificate of a PEM file to `take`; `what` and the path are named in reports.
+ *  JOIST_E_INVAL (reported: unreadable, none in it, broken between them), JOIST_E_NOMEM. */
+int jst_tls_read_authorities(const char *path, const char *what, const struct joist_pos *pos,
+                             jst_tls_take_cert_f *take, void *ctx, struct jst_tls_report *r);
 
 /** Why the last call of OpenSSL failed, in its words. Static. */
 const char *jst_tls_last_words(void);

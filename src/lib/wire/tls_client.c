@@ -3,13 +3,9 @@
 #include "wire/tls_int.h"
 #include "wire/tls_server.h"
 
-#include "sys/addr.h"
-
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define POLICY_BYTES 16
@@ -158,31 +154,10 @@ set_names(struct jst_tls_client *t, const struct jst_tls_client_conf *conf,
 
 /* ---- authorities, our own certificate ---- */
 
-static int
-load_ca_file(struct jst_tls_client *t, const char *path)
+static bool
+trust(void *ctx, X509 *x)
 {
-    char *memory = NULL;
-    size_t n = 0;
-    int count = 0;
-    int rc = jst_tls_read_file(&memory, &n, path);
-    BIO *b = rc == JOIST_OK ? BIO_new_mem_buf(memory, (int)n) : NULL;
-    X509 *x;
-
-    ERR_clear_error();
-    while (b != NULL && (x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
-        count += X509_STORE_add_cert(SSL_CTX_get_cert_store(t->ctx), x);
-        X509_free(x);
-    }
-    if (rc == JOIST_OK) {
-        rc = b == NULL                                                      ? JOIST_E_NOMEM
-             : count == 0                                                   ? JOIST_E_INVAL
-             : ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? JOIST_OK
-                                                                            : JOIST_E_INVAL;
-    }
-    ERR_clear_error();
-    BIO_free(b);
-    free(memory);
-    return rc;
+    return X509_STORE_add_cert(ctx, x) == 1;
 }
 
 /* The system's folder of authorities is read as they are needed, once each: loading all of them
@@ -192,19 +167,13 @@ load_authorities(struct jst_tls_client *t, const struct jst_tls_client_conf *con
                  struct jst_tls_report *r)
 {
     const char *ca = conf->tls != NULL ? conf->tls->ca : NULL;
-    int rc;
+    X509_STORE *store = SSL_CTX_get_cert_store(t->ctx);
 
     if (ca == NULL) {
-        rc = X509_STORE_load_path(SSL_CTX_get_cert_store(t->ctx), X509_get_default_cert_dir());
-        return rc == 1 ? JOIST_OK : JOIST_E_NOMEM;
+        return X509_STORE_load_path(store, X509_get_default_cert_dir()) == 1 ? JOIST_OK
+                                                                             : JOIST_E_NOMEM;
     }
-    rc = load_ca_file(t, ca);
-    if (rc < 0 && rc != JOIST_E_NOMEM) {
-        jst_tls_say(r, JOIST_LOG_ERROR, rc, conf->pos, "authorities '%s': %s", ca,
-                    rc == JOIST_E_INVAL ? "no PEM certificates" : joist_error_text(rc));
-        return JOIST_E_INVAL;
-    }
-    return rc;
+    return jst_tls_read_authorities(ca, "authorities", conf->pos, trust, store, r);
 }
 
 static int
@@ -266,7 +235,7 @@ configure(struct jst_tls_client *t, const struct jst_tls_client_conf *conf,
     (void)SSL_CTX_set_session_cache_mode(t->ctx,
                                          SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(t->ctx, on_session);
-    if (SSL_CTX_set1_groups_list(t->ctx, jst_tls_groups_client) != 1) {
+    if (!jst_tls_set_groups(t->ctx, jst_tls_groups_client)) {
         return JOIST_E_NOMEM;
     }
     rc = set_names(t, conf, r);

@@ -89,7 +89,7 @@ do_shake(struct jst_tls_conn *t, struct jst_tls_op *op)
         give_back_shares(t->ssl);
         return JOIST_OK;
     }
-    switch (SSL_get_error(t->ssl, got == 1 ? 1 : -1)) {
+    switch (SSL_get_error(t->ssl, -1)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
         return op->err != 0 ? op->err : JOIST_E_AGAIN;
@@ -222,7 +222,7 @@ read_records(struct jst_tls_conn *t, struct jst_tls_op *op, char *out, size_t ca
         int got;
 
         op->want = (uint32_t)JST_MAX(cap - total, JST_TLS_WIRE_MAX);
-        ERR_clear_error();
+        jst_tls_forget_errors();
         if (t->phase == JST_TLS_EARLY) {
             got = read_early(t, out + total, cap - total, &n);
         } else if (early && total > 0) {
@@ -232,8 +232,9 @@ read_records(struct jst_tls_conn *t, struct jst_tls_op *op, char *out, size_t ca
             end_early(op->c, t);
         }
         total += n;
-        if (got != 1) {
-            *end = end_of_read(t, op, got);
+        t->idle_records = n > 0 ? 0 : t->idle_records;
+        if (got != 1 || (total < cap && jst_tls_op_is_drained(op))) {
+            *end = got != 1 ? end_of_read(t, op, got) : JOIST_E_AGAIN;
             break;
         }
     }
@@ -283,9 +284,8 @@ layer_peek(struct jst_conn *c)
 {
     struct jst_tls_conn *t = jst_tls_of(c);
     struct jst_tls_op op;
-    int rc = 1;
+    int rc = 1, got;
     char byte;
-    int got;
 
     if (t->read_rc != 0) {
         return t->read_rc;

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Encrypted ClientHello (RFC 9849), the server's side: keys from PEM files into OpenSSL's store. */
+#include "wire/ech_api.h"
 #include "wire/tls_int.h"
 #include "wire/tls_server.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>
 
-#if !defined(OPENSSL_NO_ECH) && OPENSSL_VERSION_NUMBER >= 0x40000000L
-#include <openssl/ech.h>
-#define HAS_ECH 1
-#endif
-
-#ifdef HAS_ECH
+#ifdef JST_HAS_ECH
 static int
 load_key(OSSL_ECHSTORE *store, const struct joist_ech_key_conf *conf, struct jst_tls_report *r)
 {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,10 +64,14 @@ read_all(char **out, size_t *n, int fd)
     while (got < (size_t)st.st_size) {
         ssize_t k = read(fd, p + got, (size_t)st.st_size - got);
 
-        if (k <= 0) {
-            break;
+        if (k == 0) {
+            break; /* it has become shorter meanwhile */
         }
-        got += (size_t)k;
+        if (k < 0 && errno != EINTR) {
+            free(p);
+            return JOIST_E_IO;
+        }
+        got += (size_t)JST_MAX(k, 0);
     }
     p[got] = '\0';
     *out = p;
@@ -86,5 +91,52 @@ jst_tls_read_file(char **out, size_t *n, const char *path)
     }
     rc = read_all(out, n, fd);
     close(fd);
+    return rc;
+}
+
+/* ---- authorities ---- */
+
+static int
+take_all(BIO *b, jst_tls_take_cert_f *take, void *ctx)
+{
+    int count = 0;
+    X509 *x;
+
+    while ((x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
+        bool ok = take(ctx, x);
+
+        X509_free(x);
+        if (!ok) {
+            return JOIST_E_NOMEM;
+        }
+        count++;
+    }
+    return count > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE
+               ? JOIST_OK
+               : JOIST_E_INVAL; /* there is none, or something between them is broken */
+}
+
+int
+jst_tls_read_authorities(const char *path, const char *what, const struct joist_pos *pos,
+                         jst_tls_take_cert_f *take, void *ctx, struct jst_tls_report *r)
+{
+    char *memory = NULL;
+    size_t n = 0;
+    BIO *b = NULL;
+    int rc = jst_tls_read_file(&memory, &n, path);
+
+    if (rc == JOIST_OK) {
+        ERR_clear_error();
+        b = BIO_new_mem_buf(memory, (int)n);
+        rc = b != NULL ? take_all(b, take, ctx) : JOIST_E_NOMEM;
+        ERR_clear_error();
+    }
+    BIO_free(b);
+    free(memory);
+    if (rc < 0 && rc != JOIST_E_NOMEM) {
+        jst_tls_say(r, JOIST_LOG_ERROR, rc, pos, "%s '%s': %s", what, path,
+                    rc == JOIST_E_INVAL ? "no PEM certificates" : joist_error_text(rc));
+        return JOIST_E_INVAL;
+    }
     return rc;
 }

@@ -55,6 +55,21 @@ normal_name(char *out, size_t cap, const char *name)
     return jst_slice(out, n);
 }
 
+/* As a log line may show it: a stranger has made it up. */
+static struct jst_slice
+shown(struct jst_slice name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+              c == '_')) {
+            return JST_S("?");
+        }
+    }
+    return name;
+}
+
 static int
 on_name(SSL *ssl, int *alert, void *arg)
 {
@@ -69,7 +84,7 @@ on_name(SSL *ssl, int *alert, void *arg)
     t->info.sni_unknown = unknown;
     if (unknown && s->reject_unknown_sni && !fallback_covers(s, name)) {
         *alert = SSL_AD_UNRECOGNIZED_NAME;
-        jst_tls_note(t, "no certificate is for the name \"%.*s\"", JST_PRI(name));
+        jst_tls_note(t, "no certificate is for the name %.*s", JST_PRI(shown(name)));
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     return name.n > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;

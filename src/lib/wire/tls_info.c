@@ -92,6 +92,37 @@ words_of(unsigned long e)
     return text != NULL ? text : "TLS failed";
 }
 
+/* RFC 8446 6: an alert of the peer's is its reason, not ours. */
+static void
+note_reason(struct jst_tls_conn *t, unsigned long e, int reason)
+{
+    static const char *const prefixes[] = {"tls alert ",    "tlsv1 alert ", "sslv3 alert ",
+                                           "tlsv13 alert ", "tlsv1 ",       "ssl/tls alert "};
+    const char *words = words_of(e);
+
+    if (reason == SSL_R_HTTP_REQUEST) {
+        jst_tls_note(t, "it speaks plain HTTP, and this port speaks TLS");
+        return;
+    }
+    if (reason == SSL_R_WRONG_VERSION_NUMBER && t->client != NULL) {
+        jst_tls_note(t, "it does not speak TLS there");
+        return;
+    }
+    if (reason <= SSL_AD_REASON_OFFSET) {
+        jst_tls_note(t, "%s", words);
+        return;
+    }
+    for (size_t i = 0; i < JST_COUNT(prefixes); i++) {
+        size_t n = strlen(prefixes[i]);
+
+        if (strncmp(words, prefixes[i], n) == 0) {
+            words += n;
+            break;
+        }
+    }
+    jst_tls_note(t, "the peer sent the alert: %s", words);
+}
+
 static int
 note_verify_failure(struct jst_tls_conn *t, long verify)
 {
@@ -133,7 +164,7 @@ jst_tls_note_failure(struct jst_tls_conn *t, const struct jst_tls_op *op)
         return JOIST_E_CLOSED;
     }
     if (t->error == NULL) { /* a callback knows better */
-        jst_tls_note(t, "%s", words_of(e));
+        note_reason(t, e, reason);
     }
     return JOIST_E_TLS;
 }

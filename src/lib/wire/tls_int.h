@@ -12,6 +12,7 @@
 #include "wire/layer.h"
 #include "wire/tls.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 /* A record on the wire: header, content, and what encryption may add (RFC 8446 5.2, RFC
@@ -24,6 +25,9 @@
 /* Answers that OpenSSL gave by itself and that wait for the socket: who makes us answer (KeyUpdate)
  * and reads nothing is ended. */
 #define JST_TLS_ANSWERS_MAX 64u
+/* Records in a row without data for us, after the handshake: tickets, a KeyUpdate now and then.
+ * OpenSSL would go on reading as long as they come, and the thread's other connections wait. */
+#define JST_TLS_IDLE_RECORDS_MAX 64u
 
 enum jst_tls_phase {
     JST_TLS_SHAKE, /* the handshake, before anything may be read */
@@ -67,13 +71,14 @@ struct jst_tls_conn {
     uint32_t held_n;
     uint32_t early_n;
     uint32_t early_at;
-    uint32_t sealed;  /* bytes at the head of c->out that are records already */
-    uint16_t answers; /* of them such that nobody here asked for */
-    int16_t read_rc;  /* what every further read finds; 0: go on */
-    uint8_t phase;    /* enum jst_tls_phase */
-    bool known;       /* info may be shown */
-    bool unframed;    /* what came is no record */
-    bool broken;      /* OpenSSL has given up: no call but SSL_free() */
+    uint32_t sealed;       /* bytes at the head of c->out that are records already */
+    uint16_t answers;      /* of them such that nobody here asked for */
+    uint16_t idle_records; /* that OpenSSL got since it last had data for us */
+    int16_t read_rc;       /* what every further read finds; 0: go on */
+    uint8_t phase;         /* enum jst_tls_phase */
+    bool known;            /* info may be shown */
+    bool unframed;         /* what came is no record */
+    bool broken;           /* OpenSSL has given up: no call but SSL_free() */
 };
 
 static inline struct jst_tls_conn *
@@ -91,8 +96,25 @@ int jst_tls_attach_bio(struct jst_tls_conn *t);
 void jst_tls_op_begin(struct jst_tls_op *op, struct jst_conn *c, size_t want);
 /* Sends what there is and keeps what is left over. */
 void jst_tls_op_end(struct jst_tls_op *op);
-/* Send now, if the socket takes it; the rest is put behind what is sealed already. */
-void jst_tls_op_send(struct jst_tls_op *op);
+/* What a call finds in the thread's queue it takes for its own (SSL_get_error(3)). Emptying is dear
+ * and hardly ever needed. */
+static inline void
+jst_tls_forget_errors(void)
+{
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+}
+
+/* OpenSSL has taken all that was received and the kernel has no more. After a read that gave less
+ * than was asked for nothing is left in OpenSSL either: the next one would find nothing. */
+static inline bool
+jst_tls_op_is_drained(const struct jst_tls_op *op)
+{
+    return op->t->phase == JST_TLS_OPEN && op->t->held_n == 0 && op->in_at == op->in_n &&
+           !op->eof && op->err == 0 && (op->c->flags & JST_CONN_SOCKET) == 0;
+}
+
 /* Room for one more record? */
 static inline bool
 jst_tls_op_has_room(const struct jst_tls_op *op)

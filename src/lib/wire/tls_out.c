@@ -9,7 +9,6 @@
 #include "sys/sock.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -122,6 +121,7 @@ static size_t
 write_batch(struct jst_conn *c)
 {
     struct jst_buf *plain = NULL;
+    char *room = NULL; /* for what must be gathered or read first */
     struct jst_tls_op op;
     int rc = JOIST_OK;
 
@@ -131,13 +131,13 @@ write_batch(struct jst_conn *c)
             jst_conn_fail(c, JOIST_E_NOMEM);
             return 0;
         }
+        room = plain->data;
     }
     jst_tls_op_begin(&op, c, 0);
     op.writes = true;
-    ERR_clear_error();
+    jst_tls_forget_errors();
     while (rc == JOIST_OK && c->out.first != NULL && jst_tls_op_has_room(&op)) {
-        rc = c->out.first->file != NULL ? seal_file(c, &op, plain->data)
-                                        : seal_memory(c, &op, plain != NULL ? plain->data : NULL);
+        rc = c->out.first->file != NULL ? seal_file(c, &op, room) : seal_memory(c, &op, room);
     }
     jst_tls_op_end(&op);
     jst_buf_unref(plain);

@@ -73,6 +73,7 @@ load_chain(struct jst_tls_pair *p, const struct joist_cert_conf *conf, const cha
         }
     }
     BIO_free(b);
+    OPENSSL_cleanse(memory, n); /* the key may be in the same file */
     free(memory);
     return rc;
 }
@@ -203,6 +204,9 @@ warn_names(const struct jst_tls_pair *p, const struct joist_cert_conf *conf, con
         const char *host = conf->hosts[i];
         char any[260];
 
+        if (host == NULL) {
+            continue;
+        }
         if (host[0] == '*') { /* a name that the wildcard stands for */
             (void)snprintf(any, sizeof(any), "any%s", host + 1);
             host = any;

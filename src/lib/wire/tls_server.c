@@ -6,7 +6,6 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,61 +65,35 @@ set_fallback(struct jst_tls_server *s, const struct jst_tls_server_conf *conf,
 
 /* ---- client certificates ---- */
 
-static int
-add_authorities(SSL_CTX *ctx, BIO *b, EVP_MD_CTX *md)
+struct authorities {
+    SSL_CTX *ctx;
+    EVP_MD_CTX *md; /* of all of them, in their order */
+};
+
+static bool
+add_authority(void *to, X509 *x)
 {
-    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+    const struct authorities *a = to;
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned n;
-    int count = 0;
-    X509 *x;
 
-    while ((x = PEM_read_bio_X509(b, NULL, NULL, NULL)) != NULL) {
-        bool ok = X509_STORE_add_cert(store, x) == 1 && SSL_CTX_add_client_CA(ctx, x) == 1 &&
-                  X509_digest(x, EVP_sha256(), digest, &n) == 1 &&
-                  EVP_DigestUpdate(md, digest, n) == 1;
-
-        X509_free(x);
-        if (!ok) {
-            return JOIST_E_NOMEM;
-        }
-        count++;
-    }
-    if (count == 0 || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-        return JOIST_E_INVAL;
-    }
-    ERR_clear_error();
-    return JOIST_OK;
+    return X509_STORE_add_cert(SSL_CTX_get_cert_store(a->ctx), x) == 1 &&
+           SSL_CTX_add_client_CA(a->ctx, x) == 1 && X509_digest(x, EVP_sha256(), digest, &n) == 1 &&
+           EVP_DigestUpdate(a->md, digest, n) == 1;
 }
 
 static int
 load_authorities(struct jst_tls_server *s, const struct joist_tls_conf *tls, EVP_MD_CTX *md,
                  struct jst_tls_report *r)
 {
-    char *memory = NULL;
-    size_t n = 0;
-    BIO *b = NULL;
-    int rc;
+    struct authorities a = {s->ctx, md};
 
     if (tls->client_ca == NULL) {
         jst_tls_say(r, JOIST_LOG_ERROR, JOIST_E_INVAL, &tls->pos,
                     "client certificates need the file of their authorities (client_ca)");
         return JOIST_E_INVAL;
     }
-    rc = jst_tls_read_file(&memory, &n, tls->client_ca);
-    if (rc == JOIST_OK) {
-        ERR_clear_error();
-        b = BIO_new_mem_buf(memory, (int)n);
-        rc = b != NULL ? add_authorities(s->ctx, b, md) : JOIST_E_NOMEM;
-    }
-    BIO_free(b);
-    free(memory);
-    if (rc < 0 && rc != JOIST_E_NOMEM) {
-        jst_tls_say(r, JOIST_LOG_ERROR, rc, &tls->pos, "client_ca '%s': %s", tls->client_ca,
-                    rc == JOIST_E_INVAL ? "no PEM certificates" : joist_error_text(rc));
-        return JOIST_E_INVAL;
-    }
-    return rc;
+    return jst_tls_read_authorities(tls->client_ca, "client_ca", &tls->pos, add_authority, &a, r);
 }
 
 /* A session may be resumed by any listener that asks the same of clients, and by no other: its
@@ -168,7 +141,7 @@ set_groups(SSL_CTX *ctx, const struct joist_tls_conf *tls, struct jst_tls_report
     size_t n = 0;
 
     if (tls->groups_n == 0) {
-        return SSL_CTX_set1_groups_list(ctx, jst_tls_groups_server) == 1 ? JOIST_OK : JOIST_E_NOMEM;
+        return jst_tls_set_groups(ctx, jst_tls_groups_server) ? JOIST_OK : JOIST_E_NOMEM;
     }
     for (size_t i = 0; i < tls->groups_n; i++) {
         const char *g = tls->groups[i];
@@ -179,7 +152,7 @@ set_groups(SSL_CTX *ctx, const struct joist_tls_conf *tls, struct jst_tls_report
                                          : false) {
             k = -1;
         }
-        if (k < 0 || (size_t)k >= sizeof(list) - n || SSL_CTX_set1_groups_list(ctx, g) != 1) {
+        if (k < 0 || (size_t)k >= sizeof(list) - n || !jst_tls_set_groups(ctx, g)) {
             ERR_clear_error();
             jst_tls_say(r, JOIST_LOG_ERROR, JOIST_E_INVAL, &tls->pos,
                         "'%s' is no key exchange group that is known here", g);
@@ -187,7 +160,7 @@ set_groups(SSL_CTX *ctx, const struct joist_tls_conf *tls, struct jst_tls_report
         }
         n += (size_t)k;
     }
-    return SSL_CTX_set1_groups_list(ctx, list) == 1 ? JOIST_OK : JOIST_E_INVAL;
+    return jst_tls_set_groups(ctx, list) ? JOIST_OK : JOIST_E_INVAL;
 }
 
 static void

@@ -44,8 +44,9 @@ int jst_tls_ech_load(SSL_CTX *ctx, const struct joist_ech_key_conf *v, size_t n,
 void jst_tls_ech_status(SSL *ssl, bool *ok, bool *failed);
 
 /* ---- tls_policy.c: what every context obeys ---- */
-extern const char jst_tls_ciphers12[];
 extern const char jst_tls_groups_server[];
 extern const char jst_tls_groups_client[];
 /** Versions, suites, options of both sides. JOIST_E_NOMEM. */
 int jst_tls_set_policy(SSL_CTX *ctx, unsigned min_version);
+/* False: a group that OpenSSL does not know, or no memory. */
+bool jst_tls_set_groups(SSL_CTX *ctx, const char *list);

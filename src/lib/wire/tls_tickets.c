@@ -104,17 +104,16 @@ jst_tls_tickets_rotate(struct jst_tls_tickets *t)
 }
 
 /* The key that seals; rotates first if it is time. */
-static unsigned
+static void
 take_newest(struct jst_tls_tickets *t, struct ticket_key *out)
 {
     (void)pthread_mutex_lock(&t->lock);
     if (now_s() - t->made_s >= (time_t)JST_TLS_TICKET_ROTATE_S) {
-        (void)add_key(
-            t); /* without random bytes the old one goes on; the next ticket tries again */
+        /* Without random bytes the old one goes on; the next ticket tries again. */
+        (void)add_key(t);
     }
     *out = t->keys[0];
     (void)pthread_mutex_unlock(&t->lock);
-    return 0;
 }
 
 /* How old the key of that name is: 0 the newest; KEYS: unknown. */
@@ -153,11 +152,11 @@ jst_tls_tickets_crypt(struct jst_tls_tickets *t, bool tls13, unsigned char *name
                       EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
 {
     struct ticket_key k;
-    unsigned age;
+    unsigned age = 0;
     bool ok;
 
     if (seal) {
-        age = take_newest(t, &k);
+        take_newest(t, &k);
         memcpy(name, k.name, NAME_LEN);
         ok = RAND_bytes(iv, IV_LEN) == 1 &&
              EVP_EncryptInit_ex2(cipher, t->cipher, k.aes, iv, NULL) == 1;

@@ -16,6 +16,7 @@ BINARY = str(Path(os.environ.get("JOIST_BIN") or ROOT / "build/release/joist").r
 SANITIZER = re.compile(
     r"ERROR: (Address|Leak|Thread|Undefined|Memory)Sanitizer|WARNING: ThreadSanitizer|"
     r"runtime error:|JST_(ASSERT|CHECK|UNREACHABLE)|assertion .*failed", re.I)
+BOUND = re.compile(r'^bind = "(127\.0\.0\.1|\[::1\]):(\d+)"', re.M)
 STARTS_TRIED = 3
 
 
@@ -76,11 +77,15 @@ class Joist:
         return self.wait_ready() if self.ready else True
 
     def wait_ready(self):
-        """Connects until it answers; False if the process ends."""
+        """Connects until every listener takes it; False if the process ends."""
         end = time.monotonic() + net.PATIENCE_S
+        waiting = BOUND.findall(self.text()) or [("127.0.0.1", str(self.port))]
         while self.process.poll() is None:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                while waiting:
+                    host, port = waiting[-1]
+                    socket.create_connection((host.strip("[]"), int(port)), 1).close()
+                    waiting.pop()
                 return True
             except OSError:
                 pass

@@ -42,6 +42,8 @@ test_tokens(void **state)
         {"65536", JST_TOKEN_BAD_PORT},
         {"100000", JST_TOKEN_BAD_PORT},
         {"99999999999999999999", JST_TOKEN_BAD_PORT},
+        {":0", JST_TOKEN_BAD_PORT},
+        {"localhost:65536", JST_TOKEN_BAD_PORT},
         {"http:", JST_TOKEN_BAD_PORT},
         {"http:-1", JST_TOKEN_BAD_PORT},
         {"https:8443x", JST_TOKEN_BAD_PORT},

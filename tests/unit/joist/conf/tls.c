@@ -258,6 +258,9 @@ static const struct wrong wrongs[] = {
     {LISTENER TLS "versions = []\n" SITE, "unknown key 'versions' in [listeners.tls]"},
     {"[tls]\n" SITE, "help: 'tls' is a key of [[listeners]]"},
     /* origins */
+    {"[upstreams.a]\nverify = false\ntargets = [\"https://a\"]\n" SITE,
+     "help: origins are always verified: `ca` of the pool takes"},
+    {SITE "ca = \"x\"\n", "help: 'ca' is a key of [listeners.tls.client_auth], "},
     {"[upstreams.a]\ntargets = [{ url = \"http://a\", sni = \"b\" }]\n" SITE,
      "2:32: error: 'sni' is for origins with https://"},
     {"[upstreams.a]\nca = \"c\"\ntargets = [\"http://a\", \"unix:/b\"]\n" SITE,

@@ -188,6 +188,36 @@ test_compact_frees_big_buffers(void **state)
     jst_buf_unref(read);
 }
 
+/* Each with a buffer of its own, a thousand bytes would hold megabytes. */
+static void
+test_compact_puts_small_pieces_together(void **state)
+{
+    struct jst_buf *read = jst_buf_take(JST_BUF_READ);
+    struct jst_chain c = {0};
+    char want[1000];
+    size_t pieces = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(want); i++) {
+        read->data[2 * i] = want[i] = (char)('a' + i % 26);
+        assert_int_equal(jst_chain_add(&c, read, read->data + 2 * i, 1), 0);
+        if (i % 3 == 0) {
+            jst_chain_compact(&c);
+        }
+    }
+    jst_chain_compact(&c);
+    assert_int_equal(read->refs, 1);
+    assert_holds(&c, want, sizeof(want));
+    for (const struct jst_seg *s = c.first; s != NULL; s = s->next) {
+        pieces++;
+    }
+    assert_int_equal(pieces, 1);
+    assert_int_equal(jst_chain_add_copy(&c, "z", 1), 0); /* the last piece is the chain's last */
+    assert_ptr_equal(c.first, c.last);
+    jst_chain_clear(&c);
+    jst_buf_unref(read);
+}
+
 static void
 test_files(void **state)
 {
@@ -348,6 +378,7 @@ main(void)
         cmocka_unit_test(test_shared_tail_is_not_written),
         cmocka_unit_test(test_append_copies_the_small),
         cmocka_unit_test(test_compact_frees_big_buffers),
+        cmocka_unit_test(test_compact_puts_small_pieces_together),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_random_operations),
     };

@@ -77,6 +77,34 @@ test_full_is_sticky(void **state)
     assert_int_equal(memory[4], '#');
 }
 
+/* RFC 4648 10 */
+static void
+test_base64(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+        {"\xff\xef\xbe", "/+++"},
+    };
+    char memory[16];
+    struct jst_str s;
+
+    (void)state;
+    for (size_t i = 0; i < JST_COUNT(pairs); i++) {
+        s = jst_str(memory, sizeof(memory));
+        jst_str_add_base64(&s, jst_slice_z(pairs[i][0]));
+        assert_true(jst_slice_eq(jst_str_slice(&s), jst_slice_z(pairs[i][1])));
+    }
+    s = jst_str(memory, 7);
+    jst_str_add_base64(&s, JST_S("foobar"));
+    assert_true(s.full);
+}
+
 int
 main(void)
 {
@@ -84,6 +112,7 @@ main(void)
         cmocka_unit_test(test_fmt_ends_and_counts),
         cmocka_unit_test(test_builder),
         cmocka_unit_test(test_full_is_sticky),
+        cmocka_unit_test(test_base64),
     };
 
     return cmocka_run_group_tests_name("base/str", tests, NULL, NULL);

@@ -122,13 +122,40 @@ test_drop_hop(void **state)
     }
 }
 
+/* What was copied does not need the bytes of before; an empty value stays one. */
+static void
+test_copy(void **state)
+{
+    char bytes[] = "Grpc-Status0Grpc-Message";
+    struct jst_field v[2];
+    struct jst_fields from = {v, 0, 2};
+    struct jst_fields to = {0};
+    struct jst_arena arena;
+
+    (void)state;
+    jst_arena_init(&arena);
+    assert_int_equal(jst_fields_add(&from, jst_slice(bytes, 11), jst_slice(bytes + 11, 1)), 0);
+    assert_int_equal(jst_fields_add(&from, jst_slice(bytes + 12, 12), JST_SLICE_NONE), 0);
+    v[1].drop = true;
+    assert_int_equal(jst_fields_copy(&to, &arena, &from), 0);
+    memset(bytes, '#', sizeof(bytes));
+    assert_int_equal(to.n, 2);
+    assert_true(jst_slice_eq(to.v[0].name, JST_S("Grpc-Status")));
+    assert_true(jst_slice_eq(to.v[0].value, JST_S("0")));
+    assert_true(jst_slice_eq(to.v[1].name, JST_S("Grpc-Message")));
+    assert_int_equal(to.v[1].value.n, 0);
+    assert_false(to.v[0].drop);
+    assert_true(to.v[1].drop);
+    jst_arena_fini(&arena);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_name), cmocka_unit_test(test_no_other_name),
         cmocka_unit_test(test_hop),        cmocka_unit_test(test_find_and_add),
-        cmocka_unit_test(test_drop_hop),
+        cmocka_unit_test(test_drop_hop),   cmocka_unit_test(test_copy),
     };
 
     return cmocka_run_group_tests_name("codec/field", tests, NULL, NULL);

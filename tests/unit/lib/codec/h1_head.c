@@ -137,6 +137,13 @@ test_trailers(void **state)
         TRAILER("Location"),
         TRAILER("X-Forwarded-For"),
         TRAILER("Forwarded"),
+        TRAILER("X-Forwarded-Port"),
+        TRAILER("x_forwarded_proto"),
+        TRAILER("X-Real-IP"),
+        TRAILER("X-Client-Verify"),
+        TRAILER("x-client-subject"),
+        TRAILER("X_Client_Fingerprint"),
+        {JST_H1_OK, "X-Client: 1\r\nX-Forwarded: 1\r\nX-Client-Subjects: 1\r\n\r\n"},
     };
 
     (void)state;

@@ -259,6 +259,11 @@ secure_connect(struct secure_client *c, uint16_t port, const struct secure_ask *
         return -1;
     }
     use_fd(c);
+#ifdef SSL_OP_ECH_GREASE
+    if (ask->grease) {
+        SSL_set_options(c->ssl, SSL_OP_ECH_GREASE);
+    }
+#endif
     if (ask->early != NULL &&
         SSL_write_early_data(c->ssl, ask->early, strlen(ask->early), &sent) != 1) {
         return -1;

@@ -58,6 +58,7 @@ struct secure_ask {
     const char *early;    /* sent as early data; needs a session that allows it */
     const char *cert;     /* the client's own */
     const char *key;
+    bool grease; /* ECH with a key that nobody has (RFC 9849 6.2) */
 };
 
 struct secure_client {

@@ -140,6 +140,29 @@ test_sessions_resume_across_a_swap(void **state)
     secure_fini(&t);
 }
 
+/* Client certificates are asked for from now on: who came without is not served any more. */
+static void
+test_a_new_demand_for_client_certificates(void **state)
+{
+    struct joist_engine *e;
+
+    (void)state;
+    begin();
+    e = setup_start(&s);
+    assert_int_equal(ask(&c, e, NULL), 0);
+    secure_get(&c, &r, "a.test", "/", "");
+    assert_string_equal(r.body, "first");
+    next(0, "second");
+    t.tls.client_auth = JOIST_CLIENT_AUTH_REQUIRE;
+    t.tls.client_ca = t.keys.cert[0];
+    assert_int_equal(swap(e), 0);
+    secure_get(&c, &r, "a.test", "/", "");
+    assert_int_equal(r.status, 421);
+    secure_close(&c);
+    joist_engine_destroy(&e);
+    secure_fini(&t);
+}
+
 static void
 test_a_bad_certificate_changes_nothing(void **state)
 {
@@ -359,6 +382,7 @@ main(void)
         cmocka_unit_test(test_a_new_certificate),
         cmocka_unit_test(test_a_swap_during_a_handshake),
         cmocka_unit_test(test_sessions_resume_across_a_swap),
+        cmocka_unit_test(test_a_new_demand_for_client_certificates),
         cmocka_unit_test(test_a_bad_certificate_changes_nothing),
         cmocka_unit_test(test_bad_certificates_at_create),
         cmocka_unit_test(test_bad_certificates_at_check),

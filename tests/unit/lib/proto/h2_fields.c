@@ -162,11 +162,29 @@ test_fields_go_out(void **state)
     v[10].drop = true;
     jst_h2_nvs_add_fields(&o, &fields);
     assert_int_equal(o.n, 2);
-    assert_true(has(&o, "Content-Type", "a") && has(&o, "X-Own", "e"));
+    assert_true(has(&o, "content-type", "a") && has(&o, "X-Own", "e"));
     o = (struct jst_h2_nvs){nv, 0, 1, false};
     jst_h2_nvs_add_fields(&o, &fields);
     assert_true(o.full);
     assert_int_equal(o.n, 1);
+}
+
+/* In any case, each of them, and the rest stays in order. */
+static void
+test_a_field_is_taken_out(void **state)
+{
+    static const char *const names[] = {"x-key", "a", "X-Key", "b", "X-KEY"};
+    nghttp2_nv nv[JST_COUNT(names)];
+    struct jst_h2_nvs o = {nv, 0, JST_COUNT(nv), false};
+
+    (void)state;
+    for (size_t i = 0; i < JST_COUNT(names); i++) {
+        jst_h2_nvs_add(&o, jst_slice_z(names[i]), JST_S("1"));
+    }
+    jst_h2_nvs_drop(&o, JST_S("X-key"));
+    assert_int_equal(o.n, 2);
+    assert_memory_equal(o.v[0].name, "a", 1);
+    assert_memory_equal(o.v[1].name, "b", 1);
 }
 
 static void
@@ -179,7 +197,7 @@ test_a_printed_block_goes_out(void **state)
     jst_h2_nvs_add_block(&o, JST_S("Content-Length: 5\r\nETag: \"a:b\"\r\nConnection: close\r\n"
                                    "X-Empty:\r\nLast: x"));
     assert_int_equal(o.n, 4);
-    assert_true(has(&o, "Content-Length", "5") && has(&o, "ETag", "\"a:b\""));
+    assert_true(has(&o, "content-length", "5") && has(&o, "etag", "\"a:b\""));
     assert_true(has(&o, "X-Empty", ""));
     jst_h2_nvs_add_block(&o, JST_S("\r\n\n:\r\n"));
     assert_int_equal(o.n, 4);
@@ -237,6 +255,34 @@ test_memory_of_a_session(void **state)
     assert_non_null(m.calls.realloc(NULL, 10, m.calls.mem_user_data));
     jst_h2_mem_end(&m, NULL); /* frees what is left */
     assert_true(jst_list_is_empty(&m.blocks));
+    jst_h2_mem_thread_fini();
+}
+
+static void
+test_memory_is_used_again(void **state)
+{
+    struct jst_h2_mem m;
+    char *p[3];
+
+    (void)state;
+    jst_h2_mem_init(&m);
+    for (int turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < 3; i++) {
+            p[i] = m.calls.malloc(i * 128, m.calls.mem_user_data); /* 0 is a size, too */
+            assert_non_null(p[i]);
+            memset(p[i], 0x55, i * 128);
+        }
+        for (size_t i = 0; i < 3; i++) {
+            m.calls.free(p[i], m.calls.mem_user_data);
+        }
+    }
+    p[0] = m.calls.calloc(1, 200, m.calls.mem_user_data);
+    for (size_t i = 0; i < 200; i++) {
+        assert_int_equal(p[0][i], 0); /* whatever it was before */
+    }
+    jst_h2_mem_end(&m, NULL);
+    jst_h2_mem_thread_fini();
+    jst_h2_mem_thread_fini(); /* harmless */
 }
 
 int
@@ -249,8 +295,10 @@ main(void)
         cmocka_unit_test(test_a_length_that_is_none_is_the_largest),
         cmocka_unit_test(test_fields_go_out),
         cmocka_unit_test(test_a_printed_block_goes_out),
+        cmocka_unit_test(test_a_field_is_taken_out),
         cmocka_unit_test(test_data_behind_its_header),
         cmocka_unit_test(test_memory_of_a_session),
+        cmocka_unit_test(test_memory_is_used_again),
     };
 
     return cmocka_run_group_tests_name("proto/h2_fields", tests, NULL, NULL);

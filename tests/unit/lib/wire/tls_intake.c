@@ -38,7 +38,7 @@ test_garbage(void **state)
     (void)state;
     feed(http, sizeof(http) - 1, &s);
     assert_int_equal(s.why, JOIST_E_TLS);
-    assert_string_equal(s.error, "http request");
+    assert_string_equal(s.error, "it speaks plain HTTP, and this port speaks TLS");
     memset(junk, 0xab, sizeof(junk));
     feed(junk, sizeof(junk), &s);
     assert_int_equal(s.why, JOIST_E_TLS);
@@ -225,6 +225,45 @@ test_key_updates_that_nobody_reads(void **state)
     close_raw(&p);
 }
 
+/* All that the peer has to say, in one piece. */
+static void
+send_all(struct raw_pair *p, BIO *said)
+{
+    char *bytes = NULL;
+    long n = BIO_get_mem_data(said, &bytes);
+
+    assert_int_equal(write(p->fd, bytes, (size_t)n), n);
+    (void)BIO_reset(said);
+    help_turns(3);
+}
+
+/* Nor may they be all that comes: OpenSSL would go on reading them, and nobody else's turn would
+ * come. */
+static void
+test_key_updates_without_data(void **state)
+{
+    struct raw_pair p;
+    BIO *said = BIO_new(BIO_s_mem());
+
+    (void)state;
+    open_raw(&p, 0);
+    SSL_set0_wbio(p.ssl, said);
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(SSL_key_update(p.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_write(p.ssl, "x", 1), 1);
+    }
+    send_all(&p, said);
+    assert_int_equal(p.s.got, 200);
+    assert_int_equal(p.s.end, JOIST_E_AGAIN);
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(SSL_key_update(p.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(p.ssl), 1);
+    }
+    send_all(&p, said);
+    assert_int_equal(p.s.end, JOIST_E_LIMIT);
+    close_raw(&p);
+}
+
 static int
 begin(void **state)
 {
@@ -255,6 +294,7 @@ main(void)
         cmocka_unit_test(test_record_that_was_changed),
         cmocka_unit_test(test_drips),
         cmocka_unit_test(test_key_updates_that_nobody_reads),
+        cmocka_unit_test(test_key_updates_without_data),
     };
 
     return cmocka_run_group_tests_name("wire/tls_intake", tests, begin, finish);

@@ -105,7 +105,9 @@ test_certificate_by_name(void **state)
     assert_string_equal(served(server, "covered.example", NULL), "CN=a"); /* by its own names */
     assert_string_equal(served(server, "x.wild.example", NULL), "CN=wild");
     assert_string_equal(served(server, "other.example", NULL),
-                        "no certificate is for the name \"other.example\"");
+                        "no certificate is for the name other.example");
+    assert_string_equal(served(server, "x\" client=1.2.3.4 err=\"y\n", NULL),
+                        "no certificate is for the name ?");
     jst_tls_server_unref(&server);
     jst_tls_certs_unref(&conf.certs);
 }
