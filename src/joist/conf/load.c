@@ -269,5 +269,8 @@ jst_conf_check(const struct jst_conf *conf, struct jst_diags *report)
         return jst_diags_has_errors(report) ? JOIST_E_INVAL : JOIST_OK;
     }
     rc = joist_conf_check(&conf->engine, jst_conf_on_report, &to);
+    if (rc < 0 && !jst_diags_has_errors(report)) {
+        jst_diags_error(report, NULL, NULL, "cannot check: %s", joist_error_text(rc));
+    }
     return rc < 0 ? rc : jst_diags_has_errors(report) ? JOIST_E_INVAL : JOIST_OK;
 }

@@ -48,13 +48,25 @@ check_and_load(struct jst_fronts **out, const struct joist_conf *conf,
     return r->no_memory ? JOIST_E_NOMEM : JOIST_E_INVAL;
 }
 
+static int
+create_tickets(struct jst_tls_tickets **out, struct jst_report *r)
+{
+    int rc = jst_tls_tickets_create(out);
+
+    if (rc < 0) {
+        jst_report_at(r, JOIST_LOG_ERROR, rc, NULL, "cannot make the keys of session tickets: %s",
+                      rc == JOIST_E_IO ? "the system has no random numbers" : joist_error_text(rc));
+    }
+    return rc;
+}
+
 int
 joist_conf_check(const struct joist_conf *conf, joist_report_f *report, void *report_ctx)
 {
     struct jst_report r = {.fn = report, .ctx = report_ctx};
     struct jst_tls_tickets *tickets = NULL;
     struct jst_fronts *fronts = NULL;
-    int rc = jst_tls_tickets_create(&tickets);
+    int rc = create_tickets(&tickets, &r);
 
     if (rc == JOIST_OK) {
         rc = check_and_load(&fronts, conf, tickets, &r, JOIST_LOG_DEBUG);
@@ -132,7 +144,7 @@ joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
     pthread_mutex_init(&e->lock, NULL);
     init_changed(e);
     if ((rc = jst_states_create(&e->states)) < 0 ||
-        (rc = jst_tls_tickets_create(&e->tickets)) < 0 ||
+        (rc = create_tickets(&e->tickets, &r)) < 0 ||
         (rc = check_and_load(&fronts, conf, e->tickets, &r, JOIST_LOG_ERROR)) < 0 ||
         (rc = jst_logger_create(&e->logger, &conf->log, threads + 2)) < 0 ||
         (rc = jst_client_table_create(&e->clients)) < 0 ||
