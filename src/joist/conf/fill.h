@@ -12,6 +12,7 @@
 #include "conf/diags.h"
 #include "conf/parts.h"
 #include "conf/schema.h"
+#include "conf/value.h"
 
 /* The schema's sentence on `listeners` names them too. */
 #define JST_FILL_DEFAULT_BIND       ":8080"
@@ -49,7 +50,7 @@ void jst_fill_report_unknown(struct jst_fill *f, const struct jst_block *block,
 
 /** Nothing for JST_VALUE_OK (`value.h`). */
 void jst_fill_report_result(struct jst_fill *f, const struct jst_key *key,
-                            const struct jst_node *node, int result);
+                            const struct jst_node *node, enum jst_value_result result);
 
 /** What stands there; a value from the environment may be a secret. */
 const char *jst_fill_quote(struct jst_fill *f, const struct jst_node *node);

@@ -169,9 +169,9 @@ report_later(struct jst_fill *f, const struct jst_key *key, const struct jst_nod
 
 void
 jst_fill_report_result(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node,
-                       int result)
+                       enum jst_value_result result)
 {
-    switch ((enum jst_value_result)result) {
+    switch (result) {
     case JST_VALUE_OK:
         return;
     case JST_VALUE_MALFORMED:
