@@ -143,8 +143,7 @@ joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
     e->threads = threads;
     pthread_mutex_init(&e->lock, NULL);
     init_changed(e);
-    if ((rc = jst_states_create(&e->states)) < 0 ||
-        (rc = create_tickets(&e->tickets, &r)) < 0 ||
+    if ((rc = jst_states_create(&e->states)) < 0 || (rc = create_tickets(&e->tickets, &r)) < 0 ||
         (rc = check_and_load(&fronts, conf, e->tickets, &r, JOIST_LOG_ERROR)) < 0 ||
         (rc = jst_logger_create(&e->logger, &conf->log, threads + 2)) < 0 ||
         (rc = jst_client_table_create(&e->clients)) < 0 ||
