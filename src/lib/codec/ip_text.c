@@ -97,7 +97,7 @@ jst_ip6_read(uint8_t out[16], struct jst_slice text)
     memset(out, 0, 2 * GROUPS);
     before = read_groups(out, GROUPS - 1, jst_slice(text.p, (size_t)gap), false);
     text = jst_slice(text.p + gap + 2, text.n - (size_t)gap - 2);
-    if (before < 0 || (text.n > 0 && text.p[0] == ':')) {
+    if (before < 0 || jst_slice_starts(text, JST_S(":"))) {
         return false;
     }
     after = read_groups(tail, GROUPS - 1 - (unsigned)before, text, true);

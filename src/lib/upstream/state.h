@@ -16,11 +16,6 @@
 #define JST_CACHE_LINE 64
 
 struct jst_tstate {
-    /* under the registry's lock */
-    struct jst_tstate *next; /* in its bucket */
-    char *key;               /* owned */
-    uint64_t hash;
-    uint32_t refs; /* targets of pools */
     /* atomic, written by each request */
     _Alignas(JST_CACHE_LINE) uint32_t inflight;
     uint32_t failures; /* in a row */
@@ -32,6 +27,11 @@ struct jst_tstate {
     uint32_t ejections; /* one after the other, without having been well for long */
     uint32_t down;      /* 1: a health check found it so */
     struct jst_breaker breaker;
+    /* under the registry's lock */
+    uint32_t refs;           /* targets of pools */
+    struct jst_tstate *next; /* in its bucket */
+    char *key;               /* owned */
+    uint64_t hash;
 };
 
 struct jst_states;
