@@ -16,8 +16,19 @@ BINARY = str(Path(os.environ.get("JOIST_BIN") or ROOT / "build/release/joist").r
 SANITIZER = re.compile(
     r"ERROR: (Address|Leak|Thread|Undefined|Memory)Sanitizer|WARNING: ThreadSanitizer|"
     r"runtime error:|JST_(ASSERT|CHECK|UNREACHABLE)|assertion .*failed", re.I)
-BOUND = re.compile(r'^bind = "(127\.0\.0\.1|\[::1\]):(\d+)"', re.M)
+BOUND = re.compile(r'^bind = "(unix:/[^"]+|(?:127\.0\.0\.1|\[::1\]):\d+)"', re.M)
 STARTS_TRIED = 3
+
+
+def touch(bound):
+    """Connect to what `bind` names, and leave."""
+    if bound.startswith("unix:"):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(1)
+            sock.connect(bound.removeprefix("unix:"))
+        return
+    host, _, port = bound.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), 1).close()
 
 
 class Joist:
@@ -79,12 +90,11 @@ class Joist:
     def wait_ready(self):
         """Connects until every listener takes it; False if the process ends."""
         end = time.monotonic() + net.PATIENCE_S
-        waiting = BOUND.findall(self.text()) or [("127.0.0.1", str(self.port))]
+        waiting = BOUND.findall(self.text()) or [f"127.0.0.1:{self.port}"]
         while self.process.poll() is None:
             try:
                 while waiting:
-                    host, port = waiting[-1]
-                    socket.create_connection((host.strip("[]"), int(port)), 1).close()
+                    touch(waiting[-1])
                     waiting.pop()
                 return True
             except OSError:
