@@ -139,7 +139,7 @@ run(size_t n, enum joist_strategy strategy, bool even)
     ns = time_picks(upool);
     jst_upool_release(&upool);
     jst_upstreams_destroy(&local.upstreams);
-    jst_pool_destroy(&pool);
+    jst_pool_unref(&pool);
     jst_states_destroy(&states);
     jst_loop_destroy(&local.loop);
     free(targets);

@@ -51,6 +51,8 @@ struct joist_timeouts_conf {
     uint64_t upstream_connect_ms;  /* 504 */
     uint64_t upstream_response_ms; /* from the request's last byte to the response head: 504 */
     uint64_t upstream_idle_ms;     /* without progress of a response body: the client is cut */
+    uint64_t upstream_total_ms;    /* from the request's head to the response's last byte, queue,
+                                      retries and all: 504, or cut. Not for tunnels */
     uint64_t upstream_keepalive_ms; /* idle connections to origins are closed after this */
 };
 
@@ -196,6 +198,109 @@ struct joist_breaker_conf {
     uint64_t open_ms;
 };
 
+enum joist_health_type {
+    JOIST_HEALTH_TCP,  /* a connection can be made (with https: and its TLS handshake) */
+    JOIST_HEALTH_HTTP, /* a request gets the answer that is expected */
+};
+
+struct joist_status_range {
+    uint16_t first; /* 100..599 */
+    uint16_t last;
+};
+
+/** Active checks of every target: one checker for all reactors. A target without a verdict is used;
+ *  the first check is made at once. Start from joist_health_conf_init(). */
+struct joist_health_conf {
+    enum joist_health_type type;
+    const char *path;                        /* HTTP: request target; default "/" */
+    const char *method;                      /* default "GET" */
+    const char *host;                        /* Host sent; NULL: the target's own */
+    uint16_t port;                           /* 0: the target's own */
+    const struct joist_status_range *expect; /* none: 200 to 299 */
+    size_t expect_n;
+    const char *body;     /* text that the first 64 KiB of the body must hold; NULL: any */
+    uint64_t interval_ms; /* from the end of one to the next, a tenth more or less by chance */
+    uint64_t timeout_ms;  /* of one check, all of it */
+    uint32_t up;          /* so many good ones in a row: it is up again; 1.. */
+    uint32_t down;        /* so many bad ones in a row: it is down; 1.. */
+};
+
+/** A second try, on another target where there is one: after a failed connect always; after a
+ *  failure of a request that was sent, or a status of `on`, only for idempotent methods whose body
+ *  is still there (up to 64 KiB are kept); never after a byte of the response was passed on.
+ *  Start from joist_retry_conf_init(). */
+struct joist_retry_conf {
+    uint32_t attempts;       /* in all, with the first; 1..10 */
+    uint64_t backoff_ms;     /* before try n a random time up to backoff * 2^(n-2); 0: at once. The
+                                first try on another target after a failed connect never waits */
+    uint64_t backoff_max_ms; /* the most of that */
+    bool on_failure;         /* reset, closed early, malformed, after it was sent */
+    bool on_timeout;         /* no response head in time */
+    const uint16_t *on;      /* statuses */
+    size_t on_n;
+    uint32_t budget_percent; /* tries under way, of the pool's requests under way in all reactors;
+                                3 are allowed always; 100: no budget; 0..100 */
+};
+
+/** A GET or HEAD without a body that has no response head after this time is sent to a second
+ * target as well; the first answer wins, the other request is cancelled. Counts as a retry of the
+ * budget (20 % where retry is NULL). */
+struct joist_hedge_conf {
+    uint64_t after_ms;
+};
+
+/** Who waits while all targets have max_inflight requests under way, in order of arrival, whichever
+ *  reactor they came by. */
+struct joist_queue_conf {
+    uint32_t max;        /* more than this: 503 with Retry-After; 0: nobody waits */
+    uint64_t timeout_ms; /* waited so long: 504; 0: for ever */
+};
+
+enum joist_sticky_by {
+    JOIST_STICKY_COOKIE,     /* our own: says the target itself, nothing is kept */
+    JOIST_STICKY_APP_COOKIE, /* a cookie that the application sets */
+    JOIST_STICKY_HEADER,
+    JOIST_STICKY_CLIENT, /* its address, behind trusted_proxies */
+};
+
+enum joist_same_site {
+    JOIST_SAME_SITE_LAX,
+    JOIST_SAME_SITE_STRICT,
+    JOIST_SAME_SITE_NONE, /* with Secure alone */
+};
+
+/** The same client goes to the same target, as long as that one can take it. Start from
+ *  joist_sticky_conf_init(). */
+struct joist_sticky_conf {
+    enum joist_sticky_by by;
+    const char *name;   /* of cookie or header */
+    uint64_t ttl_ms;    /* since it was last used. Own cookie: its Max-Age; 0: of the session */
+    uint32_t table_max; /* entries kept, least recently used go first; not for the own cookie */
+    const char *path;   /* own cookie; default "/" */
+    bool insecure;      /* own cookie: without Secure even over TLS (plain never has it) */
+    bool script;        /* own cookie: without HttpOnly */
+    enum joist_same_site same_site;
+};
+
+/** A generation of an upstream: a pool of its own, under a name. */
+struct joist_slot_conf {
+    const char *name; /* unique in its upstream: "blue" */
+    const char *pool; /* name of a pool that has targets */
+    uint32_t weight;  /* share of requests that no rule decides: 0..65535, not all 0 */
+    struct joist_pos pos;
+};
+
+/** Requests with that header, or that cookie, go to a slot. The first that fits counts. */
+struct joist_slot_rule_conf {
+    const char *slot;
+    const char *header;        /* name; or: */
+    const char *cookie;        /* name */
+    const char *const *values; /* one of them; none: see percent */
+    size_t values_n;
+    uint32_t percent; /* of the cookie's (or header's) values, by FNV-1a-32 of the value: 0..100 */
+    struct joist_pos pos;
+};
+
 struct joist_pool_conf {
     const char *name; /* unique */
     enum joist_strategy strategy;
@@ -207,8 +312,20 @@ struct joist_pool_conf {
                                used that have an address; 0: never. A breaker is respected always */
     const struct joist_outlier_conf *outlier; /* NULL: off */
     const struct joist_breaker_conf *breaker; /* NULL: off */
+    const struct joist_health_conf *health;   /* NULL: off */
+    const struct joist_retry_conf *retry;     /* NULL: off */
+    const struct joist_hedge_conf *hedge;     /* NULL: off */
+    const struct joist_sticky_conf *sticky;   /* NULL: off */
+    uint32_t max_inflight;         /* requests at once of a target, in all reactors; 0: no limit */
+    struct joist_queue_conf queue; /* with max_inflight, and while the pool is paused */
+    bool dynamic; /* targets, weights and states will be changed by joist_upstream_*() */
     const struct joist_target_conf *targets;
     size_t targets_n;
+    /* instead of targets: slots, whose pools stand beside this one */
+    const struct joist_slot_conf *slots;
+    size_t slots_n;
+    const struct joist_slot_rule_conf *slot_rules;
+    size_t slot_rules_n;
     uint32_t idle_max; /* idle connections kept per target and reactor */
     struct joist_pos pos;
 };
@@ -395,6 +512,9 @@ struct joist_conf {
 void joist_conf_init(struct joist_conf *conf);
 void joist_static_conf_init(struct joist_static_conf *conf);
 void joist_pool_conf_init(struct joist_pool_conf *conf);
+void joist_health_conf_init(struct joist_health_conf *conf);
+void joist_retry_conf_init(struct joist_retry_conf *conf);
+void joist_sticky_conf_init(struct joist_sticky_conf *conf);
 void joist_listener_conf_init(struct joist_listener_conf *conf); /* plain, HTTP/1.1 */
 void joist_tls_conf_init(struct joist_tls_conf *conf);
 void joist_route_conf_init(struct joist_route_conf *conf);

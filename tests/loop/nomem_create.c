@@ -186,7 +186,7 @@ make_pool(void)
 
     fill(&f);
     rc = jst_pool_create(&p, &f.pools[1], NULL, NULL);
-    jst_pool_destroy(&p);
+    jst_pool_unref(&p);
     return rc;
 }
 
@@ -211,7 +211,7 @@ make_upstreams(void)
         jst_upool_release(&up);
     }
     jst_upstreams_destroy(&local.upstreams);
-    jst_pool_destroy(&p);
+    jst_pool_unref(&p);
     jst_states_destroy(&states);
     jst_loop_destroy(&local.loop);
     return rc;

@@ -49,7 +49,7 @@ test_making(void **state)
             jst_upool_release(&upool);
         }
         jst_upstreams_destroy(&u);
-        jst_pool_destroy(&pool);
+        jst_pool_unref(&pool);
         jst_handler_destroy(h);
         if (rc == 0) {
             break;

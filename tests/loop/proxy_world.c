@@ -182,7 +182,7 @@ void
 world_pool(struct world *w, const struct joist_pool_conf *conf)
 {
     jst_upool_release(&w->upool);
-    jst_pool_destroy(&w->pool);
+    jst_pool_unref(&w->pool);
     assert_int_equal(jst_pool_create(&w->pool, conf, NULL, NULL), 0);
     assert_int_equal(jst_upool_acquire(&w->upool, w->local.upstreams, w->pool,
                                        w->timeouts.upstream_keepalive_ms),
@@ -258,7 +258,7 @@ world_fini(struct world *w)
     for (int i = 0; i < 3; i++) {
         jst_loop_turn(w->loop, 0);
     }
-    jst_pool_destroy(&w->pool);
+    jst_pool_unref(&w->pool);
     jst_handler_destroy(w->proxy);
     jst_loop_destroy(&w->loop);
     close(w->listen_fd);

@@ -26,6 +26,25 @@
 #define JST_UPSTREAM_TRIM_MS 250u
 /* Fewer targets in order than this share of them: all are used. */
 #define JST_PANIC_PERCENT_DEFAULT 50u
+/* Requests that wait while all targets are at max_inflight. */
+#define JST_QUEUE_MAX_DEFAULT 512u
+#define JST_QUEUE_MS_DEFAULT  2000u
+/* Of health checks. */
+#define JST_HEALTH_INTERVAL_MS_DEFAULT 5000u
+#define JST_HEALTH_TIMEOUT_MS_DEFAULT  2000u
+#define JST_HEALTH_UP_DEFAULT          1u
+#define JST_HEALTH_DOWN_DEFAULT        3u
+#define JST_HEALTH_BODY_BYTES          65536u /* searched for the text that is expected */
+/* Tries of a request in all, and what is kept of a body so that it can be sent again. */
+#define JST_RETRY_ATTEMPTS_DEFAULT       2u
+#define JST_RETRY_ATTEMPTS_MAX           10u
+#define JST_RETRY_BACKOFF_MS_DEFAULT     25u
+#define JST_RETRY_BACKOFF_MAX_MS_DEFAULT 1000u
+#define JST_RETRY_BUDGET_PERCENT_DEFAULT 20u
+#define JST_RETRY_BUDGET_MIN             3u /* tries at once that a budget always allows */
+#define JST_RETRY_BODY_BYTES             65536u
+#define JST_STICKY_TTL_MS_DEFAULT        600000u
+#define JST_STICKY_TABLE_MAX_DEFAULT     100000u
 
 /* Names of origins: one question to one server; how long an answer counts. A minute's TTL is usual;
  * five bound how long a wrong one can live. */

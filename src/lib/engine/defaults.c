@@ -57,6 +57,45 @@ joist_pool_conf_init(struct joist_pool_conf *conf)
         .strategy = JOIST_STRATEGY_ROUND_ROBIN,
         .idle_max = JST_UPSTREAM_IDLE_CONNS_DEFAULT,
         .panic_percent = JST_PANIC_PERCENT_DEFAULT,
+        .queue = {.max = JST_QUEUE_MAX_DEFAULT, .timeout_ms = JST_QUEUE_MS_DEFAULT},
+    };
+}
+
+void
+joist_health_conf_init(struct joist_health_conf *conf)
+{
+    *conf = (struct joist_health_conf){
+        .type = JOIST_HEALTH_HTTP,
+        .path = "/",
+        .method = "GET",
+        .interval_ms = JST_HEALTH_INTERVAL_MS_DEFAULT,
+        .timeout_ms = JST_HEALTH_TIMEOUT_MS_DEFAULT,
+        .up = JST_HEALTH_UP_DEFAULT,
+        .down = JST_HEALTH_DOWN_DEFAULT,
+    };
+}
+
+void
+joist_retry_conf_init(struct joist_retry_conf *conf)
+{
+    *conf = (struct joist_retry_conf){
+        .attempts = JST_RETRY_ATTEMPTS_DEFAULT,
+        .backoff_ms = JST_RETRY_BACKOFF_MS_DEFAULT,
+        .backoff_max_ms = JST_RETRY_BACKOFF_MAX_MS_DEFAULT,
+        .on_failure = true,
+        .budget_percent = JST_RETRY_BUDGET_PERCENT_DEFAULT,
+    };
+}
+
+void
+joist_sticky_conf_init(struct joist_sticky_conf *conf)
+{
+    *conf = (struct joist_sticky_conf){
+        .by = JOIST_STICKY_COOKIE,
+        .name = "joist_affinity",
+        .ttl_ms = JST_STICKY_TTL_MS_DEFAULT,
+        .table_max = JST_STICKY_TABLE_MAX_DEFAULT,
+        .path = "/",
     };
 }
 

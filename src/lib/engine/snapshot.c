@@ -269,7 +269,7 @@ destroy(struct jst_snapshot *s)
         jst_handler_destroy(s->routes[i].handler);
     }
     for (size_t i = 0; i < s->pools_n; i++) {
-        jst_pool_destroy(&s->pools[i]);
+        jst_pool_unref(&s->pools[i]);
     }
     jst_routes_destroy(&s->table);
     jst_fronts_destroy(&s->fronts);

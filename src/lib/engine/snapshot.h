@@ -36,7 +36,7 @@ struct jst_snapshot {
     struct jst_route *routes; /* arena; handlers owned */
     size_t routes_n;
     struct jst_fronts *fronts; /* owned; one for each listener */
-    struct jst_pool **pools;   /* arena; pools owned */
+    struct jst_pool **pools;   /* arena; pools counted */
     size_t pools_n;
     struct jst_cidr *trusted; /* arena */
     size_t trusted_n;

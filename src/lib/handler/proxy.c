@@ -52,7 +52,7 @@ request_head(struct jst_sink *s, const struct jst_head *head)
 static void
 request_data(struct jst_sink *s, struct jst_chain *move)
 {
-    jst_sink_data(&of_request(s)->call.request, move);
+    jst_upstream_data(&of_request(s)->call, move);
 }
 
 static void
@@ -62,7 +62,7 @@ request_end(struct jst_sink *s, const struct jst_fields *trailers)
 
     x->request_ended = true;
     if (x->s->req.has_body || x->tunnel) {
-        jst_sink_end(&x->call.request, trailers);
+        jst_upstream_end(&x->call, trailers);
     }
 }
 
@@ -72,8 +72,7 @@ request_abort(struct jst_sink *s, int why)
     struct exchange *x = of_request(s);
 
     x->request_ended = true;
-    jst_upstream_leave(&x->call);
-    jst_sink_abort(&x->call.request, why);
+    jst_upstream_abort(&x->call, why);
 }
 
 static const struct jst_sink_ops request_ops = {
@@ -86,17 +85,14 @@ static const struct jst_sink_ops request_ops = {
 static void
 origin_resume(struct jst_source *s, size_t credit)
 {
-    jst_source_resume(&JST_CONTAINER(s, struct exchange, origin)->call.response, credit);
+    jst_upstream_resume(&JST_CONTAINER(s, struct exchange, origin)->call, credit);
 }
 
 /* The client is gone: so is what was asked of the origin. */
 static void
 origin_cancel(struct jst_source *s, int why)
 {
-    struct exchange *x = JST_CONTAINER(s, struct exchange, origin);
-
-    jst_upstream_leave(&x->call);
-    jst_source_cancel(&x->call.response, why);
+    jst_upstream_cancel(&JST_CONTAINER(s, struct exchange, origin)->call, why);
 }
 
 static const struct jst_source_ops origin_ops = {origin_resume, origin_cancel};

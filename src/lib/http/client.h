@@ -15,6 +15,8 @@
 
 struct jst_client;
 
+#define JST_CALL_TRIED_MAX 10u
+
 /* How a call is counted; private to upstream/ (account.c). */
 struct jst_account {
     struct jst_sink sink; /* stands before `to`, which was the call's on_response */
@@ -68,6 +70,8 @@ struct jst_call {
                                    not known */
     /* private to upstream/ */
     struct jst_upool *upool;
+    struct jst_slice *target_name;         /* the caller's: says where it is tried */
+    void (*forget)(struct jst_call *call); /* while it waits: how it leaves what it waits in */
     struct jst_account account;
     struct jst_task task;
     struct jst_list wait_link;        /* waits for a connection */
@@ -79,6 +83,8 @@ struct jst_call {
     uint32_t tries;
     uint32_t addr;
     uint32_t addrs_version;
+    uint32_t tried[JST_CALL_TRIED_MAX]; /* targets that it has been at, but for the present one */
+    uint8_t tried_n;
     uint8_t retries;
     uint8_t lane;
     bool held_end;

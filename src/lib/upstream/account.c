@@ -302,7 +302,7 @@ jst_account_begin(struct jst_call *call, jst_breaker_ticket ticket)
 }
 
 void
-jst_upstream_leave(struct jst_call *call)
+jst_account_leave(struct jst_call *call)
 {
     if (call->account.open) {
         judge(call, UNKNOWN, 0, 0);

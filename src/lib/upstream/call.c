@@ -230,52 +230,74 @@ jst_call_restart(struct jst_live *live, struct jst_call *call, int why)
 
 /* ---- the first start ---- */
 
+void
+jst_call_place(struct jst_call *call)
+{
+    struct jst_live *live = jst_call_live(call);
+
+    call->tls_error = JST_SLICE_NONE;
+    call->lane = call->upgrade && live->upgrade_h1 ? JST_LANE_UPGRADE : JST_LANE_ANY;
+    place(live, call);
+}
+
 static void
 init_call(struct jst_upool *p, struct jst_call *call)
 {
     call->upool = p;
     call->client = NULL;
+    call->forget = NULL;
     call->credit = 0;
     call->asked_body = call->sent_body = call->ended = false;
     call->reused = call->got_bytes = call->connected = call->unprocessed = false;
     call->h2 = call->held_end = false;
     call->retries = 0;
-    call->lane = JST_LANE_ANY;
+    call->tried_n = 0;
     call->held = (struct jst_chain){0};
     call->held_trailers = NULL;
     call->detail = NULL;
     call->account.open = false;
     call->retry_after_s = 0;
-    call->tls_error = JST_SLICE_NONE;
     jst_list_init(&call->wait_link);
 }
 
 void
 jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target)
 {
-    jst_breaker_ticket ticket;
-    int i = jst_upool_pick(p, call, &ticket);
-    struct jst_live *live;
-
     init_call(p, call);
-    *target = p->pool->v[i >= 0 ? i : 0].name; /* one of those that were in vain, for the log */
-    if (i < 0) {
-        call->retry_after_s = jst_upool_retry_after_s(p);
-        jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
-        return;
-    }
-    call->target = (uint32_t)i;
-    jst_account_begin(call, ticket);
-    if (p->u->closing) {
-        jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
-        return;
-    }
-    if (call->host.n == 0) { /* an HTTP/1.0 client that named no host */
-        call->host = p->pool->v[i].host.n > 0 ? *target : JST_S("localhost");
-    }
-    live = p->v[i].live;
-    if (call->upgrade && live->upgrade_h1) {
-        call->lane = JST_LANE_UPGRADE;
-    }
-    place(live, call);
+    call->target_name = target;
+    jst_call_admit(call);
+}
+
+/* ---- what its caller says ---- */
+
+void
+jst_upstream_data(struct jst_call *call, struct jst_chain *move)
+{
+    jst_sink_data(&call->request, move);
+}
+
+void
+jst_upstream_end(struct jst_call *call, const struct jst_fields *trailers)
+{
+    jst_sink_end(&call->request, trailers);
+}
+
+void
+jst_upstream_resume(struct jst_call *call, size_t credit)
+{
+    jst_source_resume(&call->response, credit);
+}
+
+void
+jst_upstream_abort(struct jst_call *call, int why)
+{
+    jst_account_leave(call);
+    jst_sink_abort(&call->request, why);
+}
+
+void
+jst_upstream_cancel(struct jst_call *call, int why)
+{
+    jst_account_leave(call);
+    jst_source_cancel(&call->response, why);
 }

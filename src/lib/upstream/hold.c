@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * A waiting call's two ends: request body that comes meanwhile is kept, leaving takes it out of the
- * queue.
+ * A waiting call's two ends: request body that comes meanwhile is kept, leaving takes it out of
+ * where it waits: for a connection (wait.c), or for what comes before that.
  */
 #include "upstream/live.h"
 
-/* Who has left the queue is called once more: a caller that is gone says so at both ends. */
-static bool
-is_waiting(const struct jst_call *call)
+/* Who waits no longer is called once more: a caller that is gone says so at both ends. */
+
+static void
+forget(struct jst_call *call)
 {
-    return !jst_list_is_empty(&call->wait_link);
+    void (*leave)(struct jst_call *) = call->forget;
+
+    if (leave != NULL) {
+        call->forget = NULL;
+        leave(call);
+        jst_chain_clear(&call->held);
+    }
 }
 
 /* It was begun before and has been asked for body: at most the credit it got then. */
@@ -18,7 +25,7 @@ hold_data(struct jst_sink *s, struct jst_chain *move)
 {
     struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
 
-    if (!is_waiting(call)) {
+    if (call->forget == NULL) {
         jst_chain_clear(move);
         return;
     }
@@ -31,7 +38,7 @@ hold_end(struct jst_sink *s, const struct jst_fields *trailers)
 {
     struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
 
-    if (!is_waiting(call)) {
+    if (call->forget == NULL) {
         return;
     }
     call->held_end = true;
@@ -39,17 +46,9 @@ hold_end(struct jst_sink *s, const struct jst_fields *trailers)
         call->held_trailers = jst_arena_zalloc(call->arena, sizeof(*call->held_trailers));
         if (call->held_trailers == NULL ||
             jst_fields_copy(call->held_trailers, call->arena, trailers) < 0) {
-            jst_wait_fail(jst_call_live(call), call, JOIST_E_NOMEM);
+            forget(call);
+            jst_call_fail_later(call, JOIST_E_NOMEM);
         }
-    }
-}
-
-static void
-forget(struct jst_call *call)
-{
-    if (is_waiting(call)) {
-        jst_wait_leave(jst_call_live(call), call);
-        jst_chain_clear(&call->held);
     }
 }
 
@@ -84,11 +83,19 @@ static const struct jst_source_ops waiting_response = {
 };
 
 void
-jst_hold_begin(struct jst_call *call)
+jst_hold_begin(struct jst_call *call, void (*leave)(struct jst_call *call))
 {
+    JST_ASSERT(call->forget == NULL);
     call->client = NULL;
+    call->forget = leave;
     call->request.ops = &waiting_request;
     call->response.ops = &waiting_response;
+}
+
+void
+jst_hold_stop(struct jst_call *call)
+{
+    call->forget = NULL;
 }
 
 void

@@ -228,7 +228,7 @@ needs_view(const struct jst_pool *pool)
 }
 
 int
-jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, const struct jst_pool *pool,
+jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, struct jst_pool *pool,
                   uint64_t keepalive_ms)
 {
     struct jst_upool *p = calloc(1, sizeof(*p) + pool->n * sizeof(p->v[0]));
@@ -237,7 +237,7 @@ jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, const struct 
         return JOIST_E_NOMEM;
     }
     p->u = u;
-    p->pool = pool;
+    p->pool = jst_pool_ref(pool);
     u->refs++;
     if (needs_view(pool) && (p->view = jst_view_create(pool->n)) == NULL) {
         jst_upool_release(&p);
@@ -277,6 +277,7 @@ jst_upool_release(struct jst_upool **take)
         release_live(p->v[i].live);
     }
     jst_view_destroy(&p->view);
+    jst_pool_unref(&p->pool);
     unref(p->u);
     free(p);
 }

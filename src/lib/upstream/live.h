@@ -84,10 +84,10 @@ struct jst_upool_target {
 };
 
 struct jst_upool {
-    struct jst_upstreams *u;     /* counted */
-    const struct jst_pool *pool; /* borrowed from the snapshot */
-    struct jst_view *view;       /* owned; NULL: pick.c does without */
-    uint32_t next;               /* round robin without a view */
+    struct jst_upstreams *u; /* counted */
+    struct jst_pool *pool;   /* counted; constant */
+    struct jst_view *view;   /* owned; NULL: pick.c does without */
+    uint32_t next;           /* round robin without a view */
     struct jst_upool_target v[];
 };
 
@@ -119,6 +119,16 @@ void jst_view_sift(struct jst_view *view, uint32_t at);
 
 /** The call has its target: count it, if the pool counts. */
 void jst_account_begin(struct jst_call *call, jst_breaker_ticket ticket);
+
+/** It goes no further there and nothing was learnt, unless it was judged already. Any number of
+ *  times; at the end of a response, and when that is aborted, it happens by itself. */
+void jst_account_leave(struct jst_call *call);
+
+/* ---- admit.c ---- */
+
+/** Find a target for the call, the first time or again: it goes there now, or fails later. Those of
+ *  call->tried come last. */
+void jst_call_admit(struct jst_call *call);
 
 /* ---- clients.c ---- */
 
@@ -173,8 +183,11 @@ void jst_wait_fail(struct jst_live *live, struct jst_call *call, int why);
 
 /* ---- hold.c ---- */
 
-/** It waits from now on: keep what comes. */
-void jst_hold_begin(struct jst_call *call);
+/** It waits from now on: keep what comes. `forget` takes it out of where it waits when its caller
+ *  leaves. That is call->forget while it waits. */
+void jst_hold_begin(struct jst_call *call, void (*forget)(struct jst_call *call));
+/** It waits no longer: what was kept is still there. */
+void jst_hold_stop(struct jst_call *call);
 /** It has left the queue for `c`: start it, with what was kept. */
 void jst_hold_start(struct jst_live *live, struct jst_client *c, struct jst_call *call);
 
@@ -182,6 +195,9 @@ void jst_hold_start(struct jst_live *live, struct jst_client *c, struct jst_call
 
 /** May the call be run again? Then it was started. */
 bool jst_call_restart(struct jst_live *live, struct jst_call *call, int why);
+
+/** It was counted to its target: take or open a connection there. */
+void jst_call_place(struct jst_call *call);
 
 /** Give it to a client that was taken. */
 void jst_call_start(struct jst_live *live, struct jst_client *c, struct jst_call *call);

@@ -122,6 +122,7 @@ jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf, struc
     if (p == NULL) {
         return JOIST_E_NOMEM;
     }
+    p->refs = 1;
     p->strategy = conf->strategy;
     p->idle_max = conf->idle_max;
     p->even = true;
@@ -129,26 +130,33 @@ jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf, struc
         int rc = add_target(p, &conf->targets[i], names, report);
 
         if (rc == JOIST_E_NOMEM) {
-            jst_pool_destroy(&p);
+            jst_pool_unref(&p);
             return rc;
         }
         wrong = wrong || rc < 0; /* the others' faults are told too */
     }
     if (wrong) {
-        jst_pool_destroy(&p);
+        jst_pool_unref(&p);
         return JOIST_E_INVAL;
     }
     *out = p;
     return JOIST_OK;
 }
 
+struct jst_pool *
+jst_pool_ref(struct jst_pool *p)
+{
+    (void)__atomic_add_fetch(&p->refs, 1, __ATOMIC_RELAXED);
+    return p;
+}
+
 void
-jst_pool_destroy(struct jst_pool **take)
+jst_pool_unref(struct jst_pool **take)
 {
     struct jst_pool *p = *take;
 
     *take = NULL;
-    if (p == NULL) {
+    if (p == NULL || __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) > 0) {
         return;
     }
     jst_tracking_destroy(&p->tracking);

@@ -3,7 +3,7 @@
 /*
  * The immutable side of a pool: targets, weights, addresses. Inside upstream/ only.
  *
- * Owner:   a snapshot. Threads: any may read; addresses of names change by one atomic store.
+ * Owner:   counted. Threads: any may read; addresses of names change by one atomic store.
  */
 #include "upstream/upstream.h"
 
@@ -56,6 +56,7 @@ struct jst_tracking; /* track.h */
 
 struct jst_pool {
     struct jst_tracking *tracking; /* owned; NULL: nothing is counted */
+    uint32_t refs;                 /* atomic */
     enum joist_strategy strategy;
     uint32_t idle_max;
     bool even; /* all weights are the same */

@@ -2,19 +2,34 @@
 #include "upstream/state.h"
 
 #include "base/bounds.h"
+#include "base/str.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #define BUCKETS_FIRST 64u
 
+/* By key. */
+struct table {
+    struct jst_state_id **buckets; /* owned */
+    size_t buckets_n;              /* a power of two */
+    size_t n;
+};
+
 struct jst_states {
     _Alignas(JST_CACHE_LINE) uint64_t epoch; /* atomic; read by each pick: alone in its line */
     _Alignas(JST_CACHE_LINE) pthread_mutex_t lock;
-    struct jst_tstate **buckets; /* owned */
-    size_t buckets_n;            /* a power of two */
-    size_t n;
+    struct table targets;
+    struct table pools;
 };
+
+static int
+init_table(struct table *t)
+{
+    t->buckets = calloc(BUCKETS_FIRST, sizeof(struct jst_state_id *));
+    t->buckets_n = BUCKETS_FIRST;
+    return t->buckets != NULL ? JOIST_OK : JOIST_E_NOMEM;
+}
 
 int
 jst_states_create(struct jst_states **out)
@@ -25,12 +40,11 @@ jst_states_create(struct jst_states **out)
         return JOIST_E_NOMEM;
     }
     memset(s, 0, sizeof(*s));
-    s->buckets = calloc(BUCKETS_FIRST, sizeof(struct jst_tstate *));
-    if (s->buckets == NULL) {
+    if (init_table(&s->targets) < 0 || init_table(&s->pools) < 0) {
+        free(s->targets.buckets);
         free(s);
         return JOIST_E_NOMEM;
     }
-    s->buckets_n = BUCKETS_FIRST;
     s->epoch = 1;
     pthread_mutex_init(&s->lock, NULL);
     *out = s;
@@ -46,18 +60,19 @@ jst_states_destroy(struct jst_states **take)
     if (s == NULL) {
         return;
     }
-    JST_ASSERT(s->n == 0);
+    JST_ASSERT(s->targets.n == 0 && s->pools.n == 0);
     pthread_mutex_destroy(&s->lock);
-    free(s->buckets);
+    free(s->targets.buckets);
+    free(s->pools.buckets);
     free(s);
 }
 
-/* ---- by identity; all with the lock held ---- */
+/* ---- by key; all with the lock held ---- */
 
-static struct jst_tstate **
-find_place(const struct jst_states *s, const char *key, uint64_t hash)
+static struct jst_state_id **
+find_place(const struct table *t, const char *key, uint64_t hash)
 {
-    struct jst_tstate **at = &s->buckets[hash & (s->buckets_n - 1)];
+    struct jst_state_id **at = &t->buckets[hash & (t->buckets_n - 1)];
 
     while (*at != NULL && ((*at)->hash != hash || strcmp((*at)->key, key) != 0)) {
         at = &(*at)->next;
@@ -67,66 +82,113 @@ find_place(const struct jst_states *s, const char *key, uint64_t hash)
 
 /* Without memory the chains get longer: nothing else. */
 static void
-grow(struct jst_states *s)
+grow(struct table *t)
 {
-    size_t n = s->buckets_n * 2;
-    struct jst_tstate **buckets = calloc(n, sizeof(struct jst_tstate *));
+    size_t n = t->buckets_n * 2;
+    struct jst_state_id **buckets = calloc(n, sizeof(struct jst_state_id *));
 
     if (buckets == NULL) {
         return;
     }
-    for (size_t i = 0; i < s->buckets_n; i++) {
-        struct jst_tstate *t;
+    for (size_t i = 0; i < t->buckets_n; i++) {
+        struct jst_state_id *id;
 
-        while ((t = s->buckets[i]) != NULL) {
-            s->buckets[i] = t->next;
-            t->next = buckets[t->hash & (n - 1)];
-            buckets[t->hash & (n - 1)] = t;
+        while ((id = t->buckets[i]) != NULL) {
+            t->buckets[i] = id->next;
+            id->next = buckets[id->hash & (n - 1)];
+            buckets[id->hash & (n - 1)] = id;
         }
     }
-    free(s->buckets);
-    s->buckets = buckets;
-    s->buckets_n = n;
+    free(t->buckets);
+    t->buckets = buckets;
+    t->buckets_n = n;
+}
+
+static struct jst_state_id *
+find(const struct table *t, const char *key)
+{
+    return *find_place(t, key, jst_hash(jst_slice_z(key), 0));
+}
+
+static void
+insert(struct table *t, struct jst_state_id *id, char *take_key)
+{
+    if (t->n >= t->buckets_n) {
+        grow(t);
+    }
+    id->key = take_key;
+    id->hash = jst_hash(jst_slice_z(take_key), 0);
+    *find_place(t, id->key, id->hash) = id;
+    t->n++;
+}
+
+/* True: nobody has it any more. */
+static bool
+let_go(struct table *t, struct jst_state_id *id)
+{
+    struct jst_state_id **at;
+
+    if (--id->refs > 0) {
+        return false;
+    }
+    at = find_place(t, id->key, id->hash);
+    JST_ASSERT(*at == id);
+    *at = id->next;
+    t->n--;
+    free(id->key);
+    return true;
+}
+
+/* ---- targets ---- */
+
+/* Length first: no name can look like the beginning of a key. */
+static char *
+make_key(const char *pool, const char *key)
+{
+    size_t cap = strlen(pool) + strlen(key) + 32;
+    char *text = malloc(cap);
+
+    if (text != NULL) {
+        (void)jst_fmt(text, cap, "%zu:%s|%s", strlen(pool), pool, key);
+    }
+    return text;
 }
 
 static struct jst_tstate *
-make(const char *key, uint64_t hash, uint64_t now_ms)
+make_target(struct jst_states *s, char *take_key, uint64_t now_ms)
 {
     struct jst_tstate *t = aligned_alloc(JST_CACHE_LINE, sizeof(*t));
 
     if (t == NULL) {
+        free(take_key);
         return NULL;
     }
     memset(t, 0, sizeof(*t));
-    t->key = strdup(key);
-    if (t->key == NULL) {
-        free(t);
-        return NULL;
-    }
-    t->hash = hash;
     t->since_ms = now_ms;
+    insert(&s->targets, &t->id, take_key);
     return t;
 }
 
 struct jst_tstate *
-jst_states_acquire(struct jst_states *s, const char *key, uint64_t now_ms)
+jst_states_acquire(struct jst_states *s, const char *pool, const char *key, uint64_t now_ms)
 {
-    uint64_t hash = jst_hash(jst_slice_z(key), 0);
-    struct jst_tstate **at;
+    char *full = make_key(pool, key);
+    struct jst_state_id *id;
     struct jst_tstate *t;
 
+    if (full == NULL) {
+        return NULL;
+    }
     pthread_mutex_lock(&s->lock);
-    if (s->n >= s->buckets_n) {
-        grow(s);
+    id = find(&s->targets, full);
+    if (id != NULL) {
+        t = JST_CONTAINER(id, struct jst_tstate, id);
+        free(full);
+    } else {
+        t = make_target(s, full, now_ms);
     }
-    at = find_place(s, key, hash);
-    if (*at == NULL) {
-        *at = make(key, hash, now_ms);
-        s->n += *at != NULL;
-    }
-    t = *at;
     if (t != NULL) {
-        t->refs++;
+        t->id.refs++;
     }
     pthread_mutex_unlock(&s->lock);
     return t;
@@ -142,14 +204,57 @@ jst_states_release(struct jst_states *s, struct jst_tstate **take)
         return;
     }
     pthread_mutex_lock(&s->lock);
-    if (--t->refs == 0) {
-        struct jst_tstate **at = find_place(s, t->key, t->hash);
-
-        JST_ASSERT(*at == t);
-        *at = t->next;
-        s->n--;
-        free(t->key);
+    if (let_go(&s->targets, &t->id)) {
         free(t);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- pools ---- */
+
+static struct jst_pstate *
+make_pool(struct jst_states *s, const char *name)
+{
+    struct jst_pstate *p = calloc(1, sizeof(*p));
+    char *key = strdup(name);
+
+    if (p == NULL || key == NULL) {
+        free(key);
+        free(p);
+        return NULL;
+    }
+    insert(&s->pools, &p->id, key);
+    return p;
+}
+
+struct jst_pstate *
+jst_states_acquire_pool(struct jst_states *s, const char *pool)
+{
+    struct jst_state_id *id;
+    struct jst_pstate *p;
+
+    pthread_mutex_lock(&s->lock);
+    id = find(&s->pools, pool);
+    p = id != NULL ? JST_CONTAINER(id, struct jst_pstate, id) : make_pool(s, pool);
+    if (p != NULL) {
+        p->id.refs++;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return p;
+}
+
+void
+jst_states_release_pool(struct jst_states *s, struct jst_pstate **take)
+{
+    struct jst_pstate *p = *take;
+
+    *take = NULL;
+    if (p == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    if (let_go(&s->pools, &p->id)) {
+        free(p);
     }
     pthread_mutex_unlock(&s->lock);
 }

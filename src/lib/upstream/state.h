@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /*
- * What all reactors know of a target together: requests under way, failures in a row, whether it
- * was put aside, its breaker, how fast it answers.
+ * What all reactors know together of a pool and of its targets: requests under way, failures in a
+ * row, whether one was put aside, its breaker, how fast it answers.
  *
- * Job:     find a target's state by its identity (jst_target.key): pools of any configuration that
- *          name the same target share it, so what was learnt outlives a change of configuration.
+ * Job:     find the state of a pool by its name, and of a target by its pool's name and its
+ * identity (jst_target.key): all configurations that name the same share it, so what was learnt
+ *          outlives a change of configuration. A target of two pools has a state in each: they may
+ *          check it and limit it differently.
  * Not:     connections (live.h: each reactor's own). What follows from all this: view.c, pick.c.
  * Owner:   the registry belongs to the engine and outlives every pool; states are counted by pools.
  * Threads: the registry's lock is taken when pools are made and freed, never for a request. What
@@ -15,6 +17,15 @@
 
 #define JST_CACHE_LINE 64
 
+/* By what a state is found; under the registry's lock. */
+struct jst_state_id {
+    struct jst_state_id *next; /* in its bucket */
+    char *key;                 /* owned */
+    uint64_t hash;
+    uint32_t refs;
+};
+
+/* Of a target in a pool. */
 struct jst_tstate {
     /* atomic, written by each request */
     _Alignas(JST_CACHE_LINE) uint32_t inflight;
@@ -26,12 +37,14 @@ struct jst_tstate {
     uint64_t since_ms;  /* there, or back, since then (slow start); 0: from the beginning */
     uint32_t ejections; /* one after the other, without having been well for long */
     uint32_t down;      /* 1: a health check found it so */
+    uint32_t draining;  /* 1: it was told to take nothing new */
     struct jst_breaker breaker;
-    /* under the registry's lock */
-    uint32_t refs;           /* targets of pools */
-    struct jst_tstate *next; /* in its bucket */
-    char *key;               /* owned */
-    uint64_t hash;
+    struct jst_state_id id;
+};
+
+/* Of a pool. Zeroed at first; what hangs on it is made and freed by the part that it belongs to. */
+struct jst_pstate {
+    struct jst_state_id id;
 };
 
 struct jst_states;
@@ -42,10 +55,15 @@ int jst_states_create(struct jst_states **out);
 /** No pool has a state of it any more. */
 void jst_states_destroy(struct jst_states **take);
 
-/** Find or make the state of that identity, and count. `now_ms`: of one that is new, since when it
- *  is there. NULL: no memory. */
-struct jst_tstate *jst_states_acquire(struct jst_states *s, const char *key, uint64_t now_ms);
+/** Find or make the state of that target of that pool, and count. `now_ms`: of one that is new,
+ *  since when it is there. NULL: no memory. */
+struct jst_tstate *jst_states_acquire(struct jst_states *s, const char *pool, const char *key,
+                                      uint64_t now_ms);
 void jst_states_release(struct jst_states *s, struct jst_tstate **take);
+
+/** The same for a pool. */
+struct jst_pstate *jst_states_acquire_pool(struct jst_states *s, const char *pool);
+void jst_states_release_pool(struct jst_states *s, struct jst_pstate **take);
 
 /** Something that picks depend on has changed: every reactor looks again at its next pick. */
 void jst_states_changed(struct jst_states *s);

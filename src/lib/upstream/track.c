@@ -11,7 +11,9 @@ needs_tracking(const struct joist_pool_conf *conf)
     return conf->strategy == JOIST_STRATEGY_LEAST_CONN ||
            conf->strategy == JOIST_STRATEGY_LEAST_LATENCY ||
            conf->strategy == JOIST_STRATEGY_HASH || conf->outlier != NULL ||
-           conf->breaker != NULL || conf->slow_start_ms > 0;
+           conf->breaker != NULL || conf->slow_start_ms > 0 || conf->health != NULL ||
+           conf->retry != NULL || conf->hedge != NULL || conf->sticky != NULL ||
+           conf->max_inflight > 0 || conf->dynamic;
 }
 
 static struct jst_hash_ring *
@@ -47,6 +49,10 @@ fill(struct jst_tracking *t, const struct jst_pool *p, const struct joist_pool_c
     if (copy_text(&t->name, conf->name) < 0 || copy_text(&t->hash_name, conf->hash_name) < 0) {
         return JOIST_E_NOMEM;
     }
+    t->pool = jst_states_acquire_pool(t->states, t->name != NULL ? t->name : "");
+    if (t->pool == NULL) {
+        return JOIST_E_NOMEM;
+    }
     if (conf->outlier != NULL) {
         t->outlier = *conf->outlier;
     }
@@ -57,7 +63,7 @@ fill(struct jst_tracking *t, const struct jst_pool *p, const struct joist_pool_c
     t->slow_start_ms = conf->slow_start_ms;
     t->panic_percent = conf->panic_percent;
     for (; t->n < p->n; t->n++) {
-        t->v[t->n] = jst_states_acquire(t->states, p->v[t->n].key, now_ms);
+        t->v[t->n] = jst_states_acquire(t->states, t->pool->id.key, p->v[t->n].key, now_ms);
         if (t->v[t->n] == NULL) {
             return JOIST_E_NOMEM;
         }
@@ -102,6 +108,7 @@ jst_tracking_destroy(struct jst_tracking **take)
     for (uint32_t i = 0; i < t->n; i++) {
         jst_states_release(t->states, &t->v[i]);
     }
+    jst_states_release_pool(t->states, &t->pool);
     jst_hash_ring_destroy(&t->ring);
     free(t->name);
     free(t->hash_name);

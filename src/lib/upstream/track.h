@@ -13,6 +13,7 @@
 
 struct jst_tracking {
     struct jst_states *states;  /* borrowed: the engine's */
+    struct jst_pstate *pool;    /* counted; what all configurations' pool of that name share */
     char *name;                 /* owned; the pool's, for logs */
     char *hash_name;            /* owned; of the header or cookie; or NULL */
     struct jst_hash_ring *ring; /* owned; JOIST_STRATEGY_HASH */

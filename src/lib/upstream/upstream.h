@@ -8,7 +8,7 @@
  * Not:     no protocol: connections are opened through jst_client_open_f.
  * Flow:    engine: jst_pool_create() -> snapshot; each reactor: jst_upool_acquire() for each of the
  *          snapshot's pools -> jst_upstream_call() by the proxy handler -> client -> events.
- * Owner:   the snapshot owns jst_pool; a reactor owns its jst_upstreams and in it the live targets,
+ * Owner:   jst_pool is counted; a reactor owns its jst_upstreams and in it the live targets,
  *          which stay as long as some acquired pool names them (identity: scheme, host, port, TLS),
  *          so connections survive a swap of configurations.
  * Threads: jst_pool is immutable, but for the addresses of names (one atomic pointer a name);
@@ -34,11 +34,13 @@ int jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
 /** Has the target of that number an address? */
 bool jst_pool_has_address(const struct jst_pool *p, size_t target);
 
+/** It is counted: by the snapshot, and by each reactor's side of it. The last one frees it. */
+struct jst_pool *jst_pool_ref(struct jst_pool *p);
+void jst_pool_unref(struct jst_pool **take);
+
 /** Only look: what create would report of TLS, and no name is resolved. JOIST_E_INVAL,
- * JOIST_E_NOMEM.
- */
+ *  JOIST_E_NOMEM. */
 int jst_pool_check(const struct joist_pool_conf *conf, struct jst_tls_report *report);
-void jst_pool_destroy(struct jst_pool **take);
 
 /** Once, before the pool is used: if its strategy, outlier, breaker or slow start want to know more
  *  of its targets, they share it through `states`, which must outlive the pool. `now_ms`: of the
@@ -56,7 +58,7 @@ void jst_upstreams_destroy(struct jst_upstreams **take);
 
 /** Make the reactor's side of a pool: live targets are found by identity or made.
  *  JOIST_E_NOMEM. Release when the snapshot's last request on this reactor is over. */
-int jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, const struct jst_pool *p,
+int jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, struct jst_pool *p,
                       uint64_t keepalive_ms);
 void jst_upool_release(struct jst_upool **take);
 
@@ -87,6 +89,12 @@ void jst_upstreams_close_idle(struct jst_upstreams *u);
  */
 void jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target);
 
-/** The caller has cancelled the response, or aborted the request: it is told nothing more, so it
- *  must say itself that the call is over. Any number of times. */
-void jst_upstream_leave(struct jst_call *call);
+/** What the caller says of its call while it is under way, instead of speaking to call->request and
+ *  call->response itself: tries may change beneath it. */
+void jst_upstream_data(struct jst_call *call, struct jst_chain *move);
+void jst_upstream_end(struct jst_call *call, const struct jst_fields *trailers);
+void jst_upstream_resume(struct jst_call *call, size_t credit);
+/** The request cannot go on; or no response is wanted any more. Nothing is told to the caller after
+ *  this. Both may come, in either order. */
+void jst_upstream_abort(struct jst_call *call, int why);
+void jst_upstream_cancel(struct jst_call *call, int why);

@@ -39,6 +39,13 @@ jst_wait_leave(struct jst_live *live, struct jst_call *call)
     }
     live->lanes[call->lane].waiting_n--;
     jst_list_remove(&call->wait_link);
+    jst_hold_stop(call);
+}
+
+static void
+forget(struct jst_call *call)
+{
+    jst_wait_leave(jst_call_live(call), call);
 }
 
 void
@@ -270,7 +277,7 @@ jst_wait_add(struct jst_live *live, struct jst_call *call)
         jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
         return;
     }
-    jst_hold_begin(call);
+    jst_hold_begin(call, forget);
     if (call->retries >
         0) { /* it has waited before: ahead of the others, or it may wait for ever */
         jst_list_insert(lane->again->next, &call->wait_link);

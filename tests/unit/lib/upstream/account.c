@@ -101,11 +101,11 @@ test_each_end_counts_once(void **state)
     fake_fail(&fakes[1], JOIST_E_RESET, true);
     assert_int_equal(b.why, JOIST_E_RESET);
     assert_int_equal(inflight(&r), 1);
-    jst_upstream_leave(&c.call);
-    jst_upstream_leave(&c.call);
+    jst_account_leave(&c.call);
+    jst_account_leave(&c.call);
     assert_int_equal(inflight(&r), 0);
     fake_finish(&fakes[2]);
-    jst_upstream_leave(&a.call);
+    jst_account_leave(&a.call);
     assert_int_equal(inflight(&r), 0);
     assert_int_equal(r.upool->view->inflight, 0);
     rig_finish(&r);
@@ -203,7 +203,7 @@ test_what_counts(void **state)
         assert_int_equal(state_of(&r, 0)->failures - before, cases[i].counts);
     }
     run_call(&r, &c, JST_METHOD_GET);
-    jst_upstream_leave(&c.call);
+    jst_account_leave(&c.call);
     fake_finish(JST_CONTAINER(c.call.client, struct fake, base));
     assert_int_equal(state_of(&r, 0)->failures, 5);
     rig_finish(&r);
@@ -323,7 +323,7 @@ test_one_probe_of_all(void **state)
     }
     assert_int_equal(probes, 1);
     for (size_t i = 0; i < JST_COUNT(v); i++) {
-        jst_upstream_leave(&v[i].call);
+        jst_account_leave(&v[i].call);
     }
     rig_finish(&r);
     assert_int_equal(jst_breaker_state(&state_of(&r, 1)->breaker), JST_BREAKER_HALF_OPEN);
@@ -358,7 +358,7 @@ test_state_outlives_a_swap(void **state)
     rig_make_pool(&next, &conf);
     assert_int_equal(jst_pool_track(next, &conf, r.states, rig_now_ms(&r)), 0);
     jst_upool_release(&r.upool);
-    jst_pool_destroy(&r.pool);
+    jst_pool_unref(&r.pool);
     r.pool = next;
     assert_int_equal(jst_upool_acquire(&r.upool, r.local.upstreams, next, 1000), 0);
     assert_ptr_equal(state_of(&r, 2), kept);

@@ -206,7 +206,7 @@ begin_named(struct rig *r, struct jst_names **names, const char *url)
 
     rig_init(r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
     jst_upool_release(&r->upool);
-    jst_pool_destroy(&r->pool);
+    jst_pool_unref(&r->pool);
     assert_int_equal(jst_names_create(names, &no_events, NULL), 0);
     assert_int_equal(jst_pool_create(&r->pool, &conf, *names, NULL), 0);
     give(r->pool->v[0].dns, 1, "127.0.0.1");

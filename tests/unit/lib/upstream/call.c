@@ -192,7 +192,7 @@ test_connections_outlive_a_pool(void **state)
     jst_upool_release(&r.upool);
     assert_int_equal(r.local.stats.upstream_idle, 1); /* the same target by another name */
     r.upool = upool;
-    jst_pool_destroy(&r.pool);
+    jst_pool_unref(&r.pool);
     r.pool = pool;
     rig_fini(&r);
 }
@@ -239,7 +239,7 @@ test_many_targets(void **state)
     assert_int_equal(r.local.upstreams->lives_n, 150);
     for (int i = 0; i < N; i++) {
         jst_upool_release(&upools[i]);
-        jst_pool_destroy(&pools[i]);
+        jst_pool_unref(&pools[i]);
     }
     assert_int_equal(r.local.upstreams->lives_n, 1);
     rig_fini(&r);

@@ -95,7 +95,7 @@ rig_fini(struct rig *r)
     for (size_t i = 0; i < fakes_n; i++) {
         assert_true(fakes[i].gone);
     }
-    jst_pool_destroy(&r->pool);
+    jst_pool_unref(&r->pool);
     jst_states_destroy(&r->states);
     jst_loop_destroy(&r->local.loop);
 }

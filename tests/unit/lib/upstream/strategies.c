@@ -327,7 +327,7 @@ test_hash_is_bounded(void **state)
     }
     assert_in_range(most, 25, 32);
     for (size_t i = 0; i < JST_COUNT(callers); i++) {
-        jst_upstream_leave(&callers[i].call);
+        jst_account_leave(&callers[i].call);
     }
     rig_finish(&r);
     stop(&r);
