@@ -31,6 +31,10 @@ struct jst_upool;      /* a reactor's live side of one pool, valid until it is r
 int jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
                     struct jst_names *names, struct jst_tls_report *report);
 
+/** How many targets it has, and how logs name one (lives as long as the pool). */
+size_t jst_pool_size(const struct jst_pool *p);
+struct jst_slice jst_pool_target_name(const struct jst_pool *p, size_t target);
+
 /** Has the target of that number an address? */
 bool jst_pool_has_address(const struct jst_pool *p, size_t target);
 
