@@ -163,7 +163,7 @@ struct joist_target_conf {
 };
 
 enum joist_strategy {
-    JOIST_STRATEGY_SINGLE,      /* always the first target */
+    JOIST_STRATEGY_SINGLE, /* the first target that can be used; the others stand by, in order */
     JOIST_STRATEGY_ROUND_ROBIN, /* in turn, by weight, evenly spread */
     JOIST_STRATEGY_LEAST_CONN,  /* the fewest requests under way for its weight, in all reactors */
     JOIST_STRATEGY_LEAST_LATENCY, /* the better of two by chance: time to first byte (moving

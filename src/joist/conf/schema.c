@@ -339,7 +339,8 @@ static const struct jst_key breaker_keys[] = {
         KEY(jst_part_pool, strategy, JST_KEY_WORD, .fallback = "round_robin",                      \
             WORDS("single", "round_robin", "least_conn", "least_latency", "hash", "random"),       \
             .doc =                                                                                 \
-                "Which target takes a request: \"single\": always the first; "                     \
+                "Which target takes a request: \"single\": the first that can be used, the "       \
+                "others stand by, in order; "                                                      \
                 "\"round_robin\": in turn, by weight; \"least_conn\": the one with the fewest "    \
                 "requests under way for its weight (among more than 16 targets: of five by "       \
                 "chance); \"least_latency\": of two by chance the one that answers sooner, "       \

@@ -85,6 +85,7 @@ struct jst_call {
     uint32_t addrs_version;
     uint32_t tried[JST_CALL_TRIED_MAX]; /* targets that it has been at, but for the present one */
     uint8_t tried_n;
+    bool only_untried; /* rather none than one of those again */
     uint8_t retries;
     uint8_t lane;
     bool held_end;

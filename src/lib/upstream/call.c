@@ -252,6 +252,7 @@ init_call(struct jst_upool *p, struct jst_call *call)
     call->h2 = call->held_end = false;
     call->retries = 0;
     call->tried_n = 0;
+    call->only_untried = false;
     call->held = (struct jst_chain){0};
     call->held_trailers = NULL;
     call->detail = NULL;

@@ -105,8 +105,9 @@ jst_call_live(const struct jst_call *call)
 
 /* ---- pick.c ---- */
 
-/** Number of the target for this call, or -1 if there is none to use. `*ticket` is for the call's
- *  account, which must be begun then. */
+/** Number of the target for this call (NULL: of any), or -1 if there is none to use. Those of
+ *  call->tried are passed over while there is another; call->only_untried: then -1. `*ticket` is
+ * for the call's account, which must be begun then. */
 int jst_upool_pick(struct jst_upool *p, const struct jst_call *call, jst_breaker_ticket *ticket);
 
 /** After -1: how long until there may be one; 0: not known. */

@@ -165,6 +165,7 @@ make_target(struct jst_states *s, char *take_key, uint64_t now_ms)
     }
     memset(t, 0, sizeof(*t));
     t->since_ms = now_ms;
+    t->weight_override = JST_WEIGHT_OWN;
     insert(&s->targets, &t->id, take_key);
     return t;
 }

@@ -25,6 +25,9 @@ struct jst_state_id {
     uint32_t refs;
 };
 
+#define JST_WEIGHT_OWN UINT32_MAX
+#define JST_WEIGHT_MAX 65535u
+
 /* Of a target in a pool. */
 struct jst_tstate {
     /* atomic, written by each request */
@@ -34,10 +37,12 @@ struct jst_tstate {
     /* atomic, written seldom: when it is put aside, comes back, or a check says so */
     _Alignas(JST_CACHE_LINE) uint64_t ejected_until_ms; /* 0: it is not */
     uint64_t ejected_ms;                                /* for how long the last time */
-    uint64_t since_ms;  /* there, or back, since then (slow start); 0: from the beginning */
-    uint32_t ejections; /* one after the other, without having been well for long */
-    uint32_t down;      /* 1: a health check found it so */
-    uint32_t draining;  /* 1: it was told to take nothing new */
+    uint64_t since_ms;        /* there, or back, since then (slow start); 0: from the beginning */
+    uint32_t ejections;       /* one after the other, without having been well for long */
+    uint32_t down;            /* 1: a health check found it so */
+    uint32_t draining;        /* 1: it was told to take nothing new, but from clients bound to it */
+    uint32_t weight_override; /* instead of the configuration's; 0: as if draining, but for good;
+                                 JST_WEIGHT_OWN: none */
     struct jst_breaker breaker;
     struct jst_state_id id;
 };
@@ -90,4 +95,21 @@ jst_tstate_is_out(const struct jst_tstate *t, uint64_t now_ms)
 {
     return __atomic_load_n(&t->ejected_until_ms, __ATOMIC_ACQUIRE) > now_ms ||
            __atomic_load_n(&t->down, __ATOMIC_RELAXED) != 0;
+}
+
+/** Anything but what is bound to it? */
+static inline bool
+jst_tstate_takes_new(const struct jst_tstate *t)
+{
+    return __atomic_load_n(&t->draining, __ATOMIC_RELAXED) == 0 &&
+           __atomic_load_n(&t->weight_override, __ATOMIC_RELAXED) != 0;
+}
+
+/** Its weight now, which is `own` in the configuration. */
+static inline uint32_t
+jst_tstate_weight(const struct jst_tstate *t, uint32_t own)
+{
+    uint32_t v = __atomic_load_n(&t->weight_override, __ATOMIC_RELAXED);
+
+    return v == JST_WEIGHT_OWN || v == 0 ? own : JST_MIN(v, JST_WEIGHT_MAX);
 }

@@ -57,12 +57,22 @@ bring_back(const struct jst_upool *p, uint32_t i, uint64_t now_ms)
     JST_LOG(p->u->local->log, INFO, UPSTREAM_RETURNED, "target=%.*s", JST_PRI(p->pool->v[i].name));
 }
 
+/* Told to take nothing new: it is not broken, so it neither calls a panic nor helps in one. */
+static bool
+is_set_apart(const struct jst_upool *p, uint32_t i)
+{
+    const struct jst_tracking *t = p->pool->tracking;
+
+    return t != NULL && !jst_tstate_takes_new(t->v[i]);
+}
+
 static void
 look_at(struct jst_upool *p, uint32_t i, uint64_t now_ms, uint32_t *addressed, uint32_t *in_order)
 {
     const struct jst_tracking *t = p->pool->tracking;
     struct jst_view *view = p->view;
     bool has_address = jst_target_addrs(&p->pool->v[i]) != NULL;
+    bool apart = is_set_apart(p, i);
     bool out = false;
 
     if (t != NULL) {
@@ -79,9 +89,9 @@ look_at(struct jst_upool *p, uint32_t i, uint64_t now_ms, uint32_t *addressed, u
     if (!has_address) {
         view->until_ms = JST_MIN(view->until_ms, now_ms + LOOK_AGAIN_MS);
     }
-    *addressed += has_address;
-    *in_order += has_address && !out;
-    view->v[i].weight = has_address && !out;
+    *addressed += has_address && !apart;
+    *in_order += has_address && !apart && !out;
+    view->v[i].weight = has_address && !apart && !out;
 }
 
 /* Is the breaker in the way? It is asked again when the target is picked. */
@@ -111,6 +121,9 @@ weight_of(struct jst_upool *p, uint32_t i, uint64_t now_ms)
     uint32_t full = p->pool->v[i].weight * JST_WEIGHT_PARTS;
     uint64_t since, age;
 
+    if (t != NULL) {
+        full = jst_tstate_weight(t->v[i], p->pool->v[i].weight) * JST_WEIGHT_PARTS;
+    }
     if (t == NULL || t->slow_start_ms == 0) {
         return full;
     }
@@ -194,8 +207,8 @@ list(struct jst_upool *p, uint64_t now_ms)
     view->n = 0;
     view->even = true;
     for (uint32_t i = 0; i < p->pool->n; i++) {
-        bool use =
-            view->v[i].weight > 0 || (view->panic && jst_target_addrs(&p->pool->v[i]) != NULL);
+        bool use = view->v[i].weight > 0 ||
+                   (view->panic && jst_target_addrs(&p->pool->v[i]) != NULL && !is_set_apart(p, i));
         struct jst_view_entry *e = &view->list[view->n];
 
         view->v[i].weight = 0;
@@ -226,6 +239,18 @@ keep_turns(struct jst_view *view)
     }
 }
 
+/* With `single` the others only stand by: one that is in order is enough. */
+static bool
+is_panic(const struct jst_upool *p, uint32_t in_order, uint32_t addressed)
+{
+    const struct jst_tracking *t = p->pool->tracking;
+
+    if (t == NULL || (p->pool->strategy == JOIST_STRATEGY_SINGLE && in_order > 0)) {
+        return false;
+    }
+    return (uint64_t)in_order * 100 < (uint64_t)t->panic_percent * addressed;
+}
+
 static void
 make(struct jst_upool *p, uint64_t now_ms)
 {
@@ -240,8 +265,7 @@ make(struct jst_upool *p, uint64_t now_ms)
     for (uint32_t i = 0; i < p->pool->n; i++) {
         look_at(p, i, now_ms, &addressed, &in_order);
     }
-    tell_panic(p, t != NULL && (uint64_t)in_order * 100 < (uint64_t)t->panic_percent * addressed,
-               in_order, addressed);
+    tell_panic(p, is_panic(p, in_order, addressed), in_order, addressed);
     list(p, now_ms);
     view->made = true;
 }
