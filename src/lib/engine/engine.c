@@ -100,8 +100,9 @@ create_reactors(struct joist_engine *e, size_t n)
 {
     e->reactors = calloc(n, sizeof(struct jst_reactor *));
     e->orders = calloc(n, sizeof(*e->orders));
+    e->ends = calloc(n, sizeof(*e->ends));
     e->news = calloc(n, sizeof(*e->news));
-    if (e->reactors == NULL || e->orders == NULL || e->news == NULL) {
+    if (e->reactors == NULL || e->orders == NULL || e->ends == NULL || e->news == NULL) {
         return JOIST_E_NOMEM;
     }
     for (size_t i = 0; i < n; i++) {
@@ -141,6 +142,7 @@ joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
         return JOIST_E_NOMEM;
     }
     e->threads = threads;
+    pthread_mutex_init(&e->control, NULL);
     pthread_mutex_init(&e->lock, NULL);
     init_changed(e);
     if ((rc = jst_states_create(&e->states)) < 0 || (rc = create_tickets(&e->tickets, &r)) < 0 ||
@@ -230,6 +232,25 @@ has_same_listeners(const struct joist_engine *e, const struct joist_conf *conf)
     return true;
 }
 
+/* With `control` held. Takes the reference, also on failure. */
+static int
+put_in_place(struct joist_engine *e, struct jst_snapshot *next, const struct joist_conf *conf)
+{
+    struct jst_snapshot *before = next;
+    int rc = jst_snapshot_track(next, conf, e->states);
+
+    if (rc == JOIST_OK) {
+        rc = jst_order_prepare(e, next);
+    }
+    if (rc == JOIST_OK) {
+        rc = jst_order_commit(e);
+        before = e->current;
+        e->current = next;
+    }
+    jst_snapshot_unref(&before);
+    return rc;
+}
+
 int
 joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_report_f *report,
                   void *report_ctx)
@@ -237,7 +258,6 @@ joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_r
     struct jst_report r = {.fn = report, .ctx = report_ctx};
     struct jst_fronts *fronts = NULL;
     struct jst_snapshot *next;
-    struct jst_snapshot *before;
     int rc;
 
     if (joist_engine_state(e) != JOIST_STATE_RUNNING) {
@@ -260,21 +280,13 @@ joist_engine_swap(struct joist_engine *e, const struct joist_conf *conf, joist_r
     if (rc < 0) {
         return rc;
     }
-    rc = jst_snapshot_track(next, conf, e->states);
+    pthread_mutex_lock(&e->control);
+    rc = put_in_place(e, next, conf);
     if (rc == JOIST_OK) {
-        rc = jst_order_prepare(e, next);
+        JST_LOG(&e->log->log, INFO, SWAPPED, "routes=%zu upstreams=%zu", next->routes_n,
+                next->pools_n);
     }
-    if (rc < 0) {
-        jst_snapshot_unref(&next);
-        return rc;
-    }
-    rc = jst_order_commit(e);
-    pthread_mutex_lock(&e->lock);
-    before = e->current;
-    e->current = next;
-    pthread_mutex_unlock(&e->lock);
-    jst_snapshot_unref(&before);
-    JST_LOG(&e->log->log, INFO, SWAPPED, "routes=%zu upstreams=%zu", next->routes_n, next->pools_n);
+    pthread_mutex_unlock(&e->control);
     return rc;
 }
 
@@ -301,6 +313,7 @@ joist_engine_drain(struct joist_engine *e, uint64_t deadline_ms)
     if (state != JOIST_STATE_RUNNING && state != JOIST_STATE_DRAINING) {
         return JOIST_E_STATE;
     }
+    pthread_mutex_lock(&e->control);
     if (state == JOIST_STATE_RUNNING) {
         JST_LOG(&e->log->log, INFO, DRAINING, "deadline_ms=%llu", (unsigned long long)deadline_ms);
     }
@@ -311,6 +324,7 @@ joist_engine_drain(struct joist_engine *e, uint64_t deadline_ms)
             close_shared(&e->listeners[i]);
         }
     }
+    pthread_mutex_unlock(&e->control);
     return rc;
 }
 
@@ -339,7 +353,9 @@ joist_engine_wait(struct joist_engine *e, uint64_t timeout_ms)
     pthread_mutex_unlock(&e->lock);
     if (rc == JOIST_OK) {
         set_state(e, JOIST_STATE_STOPPED);
+        pthread_mutex_lock(&e->control); /* the log's source has one user at a time */
         JST_LOG(&e->log->log, INFO, DRAINED, "reactors=%zu", e->reactors_n);
+        pthread_mutex_unlock(&e->control);
     }
     return rc;
 }
@@ -359,6 +375,7 @@ joist_engine_destroy(struct joist_engine **take)
     }
     free(e->reactors);
     free(e->orders);
+    free(e->ends);
     free(e->news);
     for (size_t i = 0; i < e->listeners_n; i++) {
         jst_listener_close(&e->listeners[i]);
@@ -372,6 +389,7 @@ joist_engine_destroy(struct joist_engine **take)
     jst_logger_destroy(&e->logger);
     pthread_cond_destroy(&e->changed);
     pthread_mutex_destroy(&e->lock);
+    pthread_mutex_destroy(&e->control);
     free(e);
 }
 

@@ -12,6 +12,8 @@ struct jst_order {
     struct jst_reactor *reactor;
     struct jst_snapshot *snap;
     uint64_t deadline_ms;
+    size_t pool; /* number of the one that is replaced, */
+    struct jst_pool *by;
 };
 
 /* Names have changed: to one reactor, which says when it has seen it (resolver.c). */
@@ -35,7 +37,11 @@ struct joist_engine {
     struct jst_reactor **reactors;
     size_t reactors_n;
     struct jst_order *orders;   /* one a reactor, so that giving them cannot fail */
+    struct jst_order *ends;     /* one a reactor: of replacements, which nobody waits for */
     struct jst_log_source *log; /* borrowed: the caller's source */
+    /* One at a time: orders, and what `current` is and has. Taken before `lock`; never held while
+     * names are waited for, so the resolver's thread may take it. */
+    pthread_mutex_t control;
     /* under `lock` */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -61,7 +67,30 @@ void jst_resolver_serve(struct joist_engine *e);
 /** Ends the thread. Before the reactors end. */
 void jst_resolver_stop(struct joist_engine *e);
 
-/* ---- order.c; each returns when all reactors have carried it out ---- */
+/* ---- replace.c ---- */
+
+/** Makes the pool that is to take the place of `now`: *out is counted for the caller. On failure
+ *  nothing changes. It may leave *out NULL: then nothing is to change. */
+typedef int jst_pool_edit_f(void *ctx, struct jst_pool *now, struct jst_pool **out);
+
+/**
+ * Change one pool of the current configuration on all reactors. From the return on nothing begins
+ * with the pool of before; what runs there goes on. `edit` is called once, on the caller's thread,
+ * while nothing else can change a pool or the configuration; it must not wait for names. Any
+ * thread, also the resolver's, but no reactor's. JOIST_E_STATE (it does not run), JOIST_E_NOTFOUND
+ * (no pool of that name), JOIST_E_NOMEM, and what `edit` returned.
+ */
+int jst_engine_edit_pool(struct joist_engine *e, struct jst_slice name, jst_pool_edit_f *edit,
+                         void *ctx);
+
+/** The same with a pool that is there already, and is counted again. */
+int jst_engine_replace_pool(struct joist_engine *e, struct jst_slice name, struct jst_pool *by);
+
+/* ---- order.c; each returns when all reactors have carried it out; `control` is held ---- */
+
+/** Another pool at that place of the current generation; on failure on none. JOIST_E_NOMEM,
+ *  JOIST_E_STATE. */
+int jst_order_replace(struct joist_engine *e, size_t pool, struct jst_pool *by);
 
 /** Make a generation of `snap` ready on all of them; on failure on none. JOIST_E_NOMEM. */
 int jst_order_prepare(struct joist_engine *e, struct jst_snapshot *snap);

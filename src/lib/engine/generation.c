@@ -48,6 +48,7 @@ jst_reactor_prepare(struct jst_reactor *r, struct jst_snapshot *snap)
             free_gen(g);
             return rc;
         }
+        jst_upool_keep_at(g->upools[i], &g->upools[i]);
     }
     if (g->upools == NULL) {
         free_gen(g);
@@ -76,4 +77,39 @@ jst_reactor_discard(struct jst_reactor *r)
 {
     free_gen(r->next_gen);
     r->next_gen = NULL;
+}
+
+/* ---- one pool of the current generation ---- */
+
+int
+jst_reactor_replace(struct jst_reactor *r, size_t pool, struct jst_pool *by)
+{
+    struct jst_gen *g = r->gen;
+    struct jst_upool *next;
+    int rc;
+
+    JST_ASSERT(r->replaced == NULL && pool < g->snap->pools_n);
+    rc = jst_upool_acquire_like(&next, r->local.upstreams, by,
+                                g->snap->h1.timeouts.upstream_keepalive_ms, g->upools[pool]);
+    if (rc < 0) {
+        return rc;
+    }
+    r->replaced = g->upools[pool];
+    r->replaced_at = pool;
+    g->upools[pool] = next;
+    jst_upool_keep_at(next, &g->upools[pool]);
+    return JOIST_OK;
+}
+
+void
+jst_reactor_replace_end(struct jst_reactor *r, bool undo)
+{
+    struct jst_upool *gone = r->replaced;
+
+    if (gone != NULL && undo) {
+        gone = r->gen->upools[r->replaced_at];
+        r->gen->upools[r->replaced_at] = r->replaced;
+    }
+    r->replaced = NULL;
+    jst_upool_release(&gone);
 }

@@ -51,6 +51,19 @@ drain(const struct jst_order *o)
     return JOIST_OK;
 }
 
+static int
+replace(const struct jst_order *o)
+{
+    return jst_reactor_replace(o->reactor, o->pool, o->by);
+}
+
+static int
+undo_replace(const struct jst_order *o)
+{
+    jst_reactor_replace_end(o->reactor, true);
+    return JOIST_OK;
+}
+
 /* On the reactor's thread; without a loop it is on its way out, and nothing is left to do. */
 static void
 deliver(struct jst_mail *m, struct jst_loop *l)
@@ -64,16 +77,16 @@ deliver(struct jst_mail *m, struct jst_loop *l)
 /* Send to all and wait for all. The orders' memory was taken at create: a swap that was prepared
  * must be able to go on, or back. */
 static int
-order_all(struct joist_engine *e, int (*carry_out)(const struct jst_order *),
-          struct jst_snapshot *snap, uint64_t deadline_ms)
+order_all(struct joist_engine *e, struct jst_order what)
 {
     int rc;
 
     e->answers = 0;
     e->answer_rc = JOIST_OK;
+    what.mail.deliver = deliver;
     for (size_t i = 0; i < e->reactors_n; i++) {
-        e->orders[i] =
-            (struct jst_order){{NULL, deliver}, carry_out, e->reactors[i], snap, deadline_ms};
+        e->orders[i] = what;
+        e->orders[i].reactor = e->reactors[i];
         jst_loop_send(e->reactors[i]->loop, &e->orders[i].mail);
     }
     pthread_mutex_lock(&e->lock);
@@ -88,10 +101,10 @@ order_all(struct joist_engine *e, int (*carry_out)(const struct jst_order *),
 int
 jst_order_prepare(struct joist_engine *e, struct jst_snapshot *snap)
 {
-    int rc = order_all(e, prepare, snap, 0);
+    int rc = order_all(e, (struct jst_order){.carry_out = prepare, .snap = snap});
 
     if (rc < 0) {
-        (void)order_all(e, discard, NULL, 0);
+        (void)order_all(e, (struct jst_order){.carry_out = discard});
     }
     return rc;
 }
@@ -99,11 +112,47 @@ jst_order_prepare(struct joist_engine *e, struct jst_snapshot *snap)
 int
 jst_order_commit(struct joist_engine *e)
 {
-    return order_all(e, commit, NULL, 0);
+    return order_all(e, (struct jst_order){.carry_out = commit});
 }
 
 int
 jst_order_drain(struct joist_engine *e, uint64_t deadline_ms)
 {
-    return order_all(e, drain, NULL, deadline_ms);
+    return order_all(e, (struct jst_order){.carry_out = drain, .deadline_ms = deadline_ms});
+}
+
+/* ---- replacing a pool ---- */
+
+/* Without a loop the reactor is gone, and has done it itself. */
+static void
+deliver_end(struct jst_mail *m, struct jst_loop *l)
+{
+    struct jst_order *o = JST_CONTAINER(m, struct jst_order, mail);
+
+    if (l != NULL) {
+        jst_reactor_replace_end(o->reactor, false);
+    }
+}
+
+/* Nobody waits: it is delivered before the next order is, as mail of one sender at a time. */
+static void
+send_ends(struct joist_engine *e)
+{
+    for (size_t i = 0; i < e->reactors_n; i++) {
+        e->ends[i] = (struct jst_order){.mail.deliver = deliver_end, .reactor = e->reactors[i]};
+        jst_loop_send(e->reactors[i]->loop, &e->ends[i].mail);
+    }
+}
+
+int
+jst_order_replace(struct joist_engine *e, size_t pool, struct jst_pool *by)
+{
+    int rc = order_all(e, (struct jst_order){.carry_out = replace, .pool = pool, .by = by});
+
+    if (rc == JOIST_OK) {
+        send_ends(e);
+    } else {
+        (void)order_all(e, (struct jst_order){.carry_out = undo_replace});
+    }
+    return rc;
 }

@@ -94,6 +94,7 @@ run(void *arg)
     }
     jst_files_destroy(&r->local.files);
     jst_reactor_discard(r);
+    jst_reactor_replace_end(r, false);
     if (r->gen != NULL) {
         jst_gen_unuse(r->gen);
         r->gen = NULL;

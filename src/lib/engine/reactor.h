@@ -41,8 +41,10 @@ struct jst_reactor {
     struct jst_loop *loop;
     struct jst_acceptor *acceptors;
     size_t acceptors_n;
-    struct jst_gen *gen;           /* current */
-    struct jst_gen *next_gen;      /* prepared, not yet current */
+    struct jst_gen *gen;        /* current */
+    struct jst_gen *next_gen;   /* prepared, not yet current */
+    struct jst_upool *replaced; /* what gen had at replaced_at, until all reactors have another */
+    size_t replaced_at;
     struct jst_timer accept_timer; /* after EMFILE */
     struct jst_timer drain_timer;
     /* borrowed */
@@ -75,6 +77,12 @@ void jst_reactor_destroy(struct jst_reactor **take);
 int jst_reactor_prepare(struct jst_reactor *r, struct jst_snapshot *snap);
 void jst_reactor_commit(struct jst_reactor *r);
 void jst_reactor_discard(struct jst_reactor *r);
+
+/** On its thread: another pool in the place of one of the current generation. What begins from now
+ *  on goes by it. JOIST_E_NOMEM: nothing has changed. One end follows, with `undo` if another
+ *  reactor could not; without a replacement it does nothing. */
+int jst_reactor_replace(struct jst_reactor *r, size_t pool, struct jst_pool *by);
+void jst_reactor_replace_end(struct jst_reactor *r, bool undo);
 
 /** On its thread. */
 void jst_reactor_drain(struct jst_reactor *r, uint64_t deadline_ms);

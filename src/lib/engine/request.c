@@ -197,6 +197,9 @@ jst_request_done(struct jst_service *svc, struct jst_stream *s)
     if (r->wants_access) {
         jst_access_log(r, s);
     }
+    if (s->upools != NULL) {
+        jst_upool_let_go(&s->upools);
+    }
     if (s->engine != NULL) {
         jst_gen_unuse(s->engine);
         s->engine = NULL;

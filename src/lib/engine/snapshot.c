@@ -31,10 +31,16 @@ make_pools(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_nam
     int rc;
 
     s->pools = jst_arena_zalloc(&s->arena, conf->pools_n * sizeof(struct jst_pool *) + 1);
-    if (s->pools == NULL) {
+    s->pool_names = jst_arena_zalloc(&s->arena, conf->pools_n * sizeof(*s->pool_names) + 1);
+    if (s->pools == NULL || s->pool_names == NULL) {
         return JOIST_E_NOMEM;
     }
     for (; s->pools_n < conf->pools_n; s->pools_n++) {
+        s->pool_names[s->pools_n] =
+            jst_arena_copy(&s->arena, jst_slice_z(conf->pools[s->pools_n].name));
+        if (s->pool_names[s->pools_n].p == NULL) {
+            return JOIST_E_NOMEM;
+        }
         rc = jst_pool_create(&s->pools[s->pools_n], &conf->pools[s->pools_n], names, &tls.base);
         if (rc < 0) {
             return rc;

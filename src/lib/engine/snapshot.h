@@ -35,8 +35,10 @@ struct jst_snapshot {
     struct jst_routes *table; /* owned */
     struct jst_route *routes; /* arena; handlers owned */
     size_t routes_n;
-    struct jst_fronts *fronts; /* owned; one for each listener */
-    struct jst_pool **pools;   /* arena; pools counted */
+    struct jst_fronts *fronts;    /* owned; one for each listener */
+    struct jst_pool **pools;      /* arena; pools counted. Of the current snapshot the engine puts
+                                     others in their place (replace.c), reactors read them in prepare */
+    struct jst_slice *pool_names; /* arena */
     size_t pools_n;
     struct jst_cidr *trusted; /* arena */
     size_t trusted_n;

@@ -312,6 +312,7 @@ fill_call(struct exchange *x, struct jst_slice raw_path)
 
     x->call.req = req;
     x->call.arena = &x->s->arena;
+    x->call.holds = &x->s->upools;
     x->call.peer = x->s->peer;
     x->call.on_response = &x->on_response;
     x->call.on_request = &x->on_request;

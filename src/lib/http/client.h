@@ -28,6 +28,12 @@ struct jst_account {
     bool judged;
 };
 
+/** An upool that a call is, or was, at. */
+struct jst_upool_hold {
+    struct jst_upool_hold *next;
+    struct jst_upool *upool; /* counted */
+};
+
 /** One request to an origin. */
 struct jst_call {
     /* set by the caller before the start; borrowed for the call's life (a retry prints them again)
@@ -68,8 +74,12 @@ struct jst_call {
     bool h2;                    /* it went out over HTTP/2 (set by upstream/) */
     uint32_t retry_after_s;     /* JOIST_E_UNAVAILABLE: when it may be better (set by upstream/); 0:
                                    not known */
+    /* set by the caller: what it lets go of when the call is over (jst_upool_let_go()); NULL: it
+     * has seen to it itself that its upool stays */
+    struct jst_upool_hold **holds;
     /* private to upstream/ */
     struct jst_upool *upool;
+    struct jst_upool_hold hold;
     struct jst_slice *target_name;         /* the caller's: says where it is tried */
     void (*forget)(struct jst_call *call); /* while it waits: how it leaves what it waits in */
     struct jst_account account;

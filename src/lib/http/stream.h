@@ -34,6 +34,7 @@
 struct jst_sink;
 struct jst_source;
 struct jst_stream;
+struct jst_upool_hold;
 
 struct jst_sink_ops {
     void (*head)(struct jst_sink *s, const struct jst_head *head);
@@ -125,7 +126,8 @@ struct jst_stream {
     struct jst_local *local; /* the reactor's tools; local->loop is the loop */
     struct jst_service *svc;
     const struct jst_peer *peer;
-    void *engine; /* the engine's own: the generation the request began with */
+    void *engine;                  /* the engine's own: the generation the request began with */
+    struct jst_upool_hold *upools; /* what calls for it have held; the engine lets go of them */
     const struct joist_timeouts_conf *timeouts; /* set by the service with the route */
     /* plain: kept by proto for logs */
     uint64_t start_ns;

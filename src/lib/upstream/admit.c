@@ -36,7 +36,10 @@ void
 jst_call_admit(struct jst_call *call)
 {
     jst_breaker_ticket ticket;
-    int i = jst_upool_pick(call->upool, call, &ticket);
+    int i;
+
+    jst_call_follow(call);
+    i = jst_upool_pick(call->upool, call, &ticket);
 
     if (i < 0) {
         refuse(call);

@@ -265,6 +265,7 @@ void
 jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target)
 {
     init_call(p, call);
+    jst_call_hold(call);
     call->target_name = target;
     jst_call_admit(call);
 }

@@ -227,9 +227,71 @@ needs_view(const struct jst_pool *pool)
     return pool->tracking != NULL || !plain;
 }
 
+/* The same target in a pool that this one takes the place of: nothing has to be looked up. */
+static struct jst_live *
+inherit_live(struct jst_upool *p, uint32_t i, const struct jst_upool *like, uint32_t *near)
+{
+    uint32_t was = jst_pool_find(like->pool, p->pool->v[i].key, *near);
+
+    if (was == like->pool->n) {
+        return NULL;
+    }
+    *near = was + 1;
+    if (p->view != NULL && like->view != NULL) {
+        jst_view_inherit(p->view, i, like->view, was);
+    }
+    like->v[was].live->refs++;
+    return like->v[was].live;
+}
+
+static int
+acquire_lives(struct jst_upool *p, const struct jst_upool *like, uint64_t keepalive_ms)
+{
+    struct jst_pool *pool = p->pool;
+    uint32_t near = 0;
+
+    if (like != NULL && like->view != NULL) {
+        jst_view_keep_turns(like->view);
+    }
+    for (uint32_t i = 0; i < pool->n; i++) {
+        struct jst_live *live = like != NULL ? inherit_live(p, i, like, &near) : NULL;
+
+        live = live != NULL ? live : acquire_live(p->u, &pool->v[i]);
+        if (live == NULL) {
+            return JOIST_E_NOMEM;
+        }
+        live->keepalive_ms = keepalive_ms;
+        live->idle_max = pool->idle_max;
+        p->v[i].live = live;
+    }
+    return JOIST_OK;
+}
+
+/* Reactors shall not all begin with the same one. */
+static void
+begin_turns(struct jst_upool *p, const struct jst_upool *like)
+{
+    if (p->pool->n == 0) {
+        return;
+    }
+    p->next =
+        (uint32_t)(like != NULL ? like->next : jst_rand_next(&p->u->local->rand)) % p->pool->n;
+    if (p->view != NULL) {
+        p->view->next = like != NULL && like->view != NULL ? like->view->next : p->next;
+        p->view->turn = like != NULL && like->view != NULL ? like->view->turn : 0;
+    }
+}
+
 int
 jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, struct jst_pool *pool,
                   uint64_t keepalive_ms)
+{
+    return jst_upool_acquire_like(out, u, pool, keepalive_ms, NULL);
+}
+
+int
+jst_upool_acquire_like(struct jst_upool **out, struct jst_upstreams *u, struct jst_pool *pool,
+                       uint64_t keepalive_ms, const struct jst_upool *like)
 {
     struct jst_upool *p = calloc(1, sizeof(*p) + pool->n * sizeof(p->v[0]));
 
@@ -237,29 +299,18 @@ jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, struct jst_po
         return JOIST_E_NOMEM;
     }
     p->u = u;
+    p->refs = 1;
     p->pool = jst_pool_ref(pool);
     u->refs++;
     if (needs_view(pool) && (p->view = jst_view_create(pool->n)) == NULL) {
         jst_upool_release(&p);
         return JOIST_E_NOMEM;
     }
-    for (uint32_t i = 0; i < pool->n; i++) {
-        struct jst_live *live = acquire_live(u, &pool->v[i]);
-
-        if (live == NULL) {
-            jst_upool_release(&p);
-            return JOIST_E_NOMEM;
-        }
-        live->keepalive_ms = keepalive_ms;
-        live->idle_max = pool->idle_max;
-        p->v[i].live = live;
+    if (acquire_lives(p, like, keepalive_ms) < 0) {
+        jst_upool_release(&p);
+        return JOIST_E_NOMEM;
     }
-    if (pool->n > 0) { /* reactors shall not all begin with the same one */
-        p->next = (uint32_t)(jst_rand_next(&u->local->rand) % pool->n);
-        if (p->view != NULL) {
-            p->view->next = p->next;
-        }
-    }
+    begin_turns(p, like);
     *out = p;
     return JOIST_OK;
 }
@@ -270,7 +321,7 @@ jst_upool_release(struct jst_upool **take)
     struct jst_upool *p = *take;
 
     *take = NULL;
-    if (p == NULL) {
+    if (p == NULL || --p->refs > 0) {
         return;
     }
     for (uint32_t i = 0; i < p->pool->n && p->v[i].live != NULL; i++) {

@@ -84,10 +84,12 @@ struct jst_upool_target {
 };
 
 struct jst_upool {
-    struct jst_upstreams *u; /* counted */
-    struct jst_pool *pool;   /* counted; constant */
-    struct jst_view *view;   /* owned; NULL: pick.c does without */
-    uint32_t next;           /* round robin without a view */
+    struct jst_upstreams *u;          /* counted */
+    struct jst_pool *pool;            /* counted; constant */
+    struct jst_upool *const *current; /* where its successor will be found; NULL: it has none */
+    uint32_t refs;                    /* the generation that has it, and calls (edition.c) */
+    struct jst_view *view;            /* owned; NULL: pick.c does without */
+    uint32_t next;                    /* round robin without a view */
     struct jst_upool_target v[];
 };
 
@@ -124,6 +126,14 @@ void jst_account_begin(struct jst_call *call, jst_breaker_ticket ticket);
 /** It goes no further there and nothing was learnt, unless it was judged already. Any number of
  *  times; at the end of a response, and when that is aborted, it happens by itself. */
 void jst_account_leave(struct jst_call *call);
+
+/* ---- edition.c ---- */
+
+/** The call is at its upool: that stays until call->holds are let go of. */
+void jst_call_hold(struct jst_call *call);
+
+/** Before another pick: on to the pool as it is now, where its targets have changed. */
+void jst_call_follow(struct jst_call *call);
 
 /* ---- admit.c ---- */
 

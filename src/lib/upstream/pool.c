@@ -163,6 +163,7 @@ jst_pool_unref(struct jst_pool **take)
     for (uint32_t i = 0; i < p->n; i++) {
         jst_target_fini(&p->v[i]);
     }
+    jst_pool_unref(&p->base);
     free(p);
 }
 

@@ -35,7 +35,9 @@ void jst_name_unref(struct jst_name **take);
 /** NULL: none known yet. On a reactor, valid until the next jst_upstreams_refresh(). */
 const struct jst_addrs *jst_name_addrs(const struct jst_name *name);
 
+/* Copies in several pools (jst_pool_derive()) share what is owned. */
 struct jst_target {
+    uint32_t *refs; /* owned by all copies; atomic: how many there are */
     char *key; /* owned; identity: scheme, host, port, and all of TLS that makes a difference; the
                   same in every pool is one target */
     struct jst_addrs *addrs;       /* owned; of a literal or Unix socket */
@@ -56,6 +58,8 @@ struct jst_tracking; /* track.h */
 
 struct jst_pool {
     struct jst_tracking *tracking; /* owned; NULL: nothing is counted */
+    struct jst_pool *base;         /* counted; the pool that this one was derived from, which owns
+                                      all that both point to; NULL: it was made by itself */
     uint32_t refs;                 /* atomic */
     enum joist_strategy strategy;
     uint32_t idle_max;
@@ -69,6 +73,29 @@ struct jst_pool {
 int jst_target_init(struct jst_target *t, const struct joist_target_conf *conf,
                     struct jst_tls_report *report);
 void jst_target_fini(struct jst_target *t);
+
+/** `out` shares all with `from`; each needs its fini. Any thread. */
+void jst_target_copy(struct jst_target *out, const struct jst_target *from);
+
+/** What stands in a key before the first "|": "http://host:port". NUL-terminated; JOIST_E_INVAL: no
+ *  URL, or longer than `cap`. */
+int jst_target_identity(char *out, size_t cap, const char *url);
+
+/** Is that the target's? */
+bool jst_target_has_identity(const struct jst_target *t, const char *identity);
+
+/** Number of the target with that key; p->n: none. `near`: where to look first. Copies of one
+ *  target are found by their pointer. */
+uint32_t jst_pool_find(const struct jst_pool *p, const char *key, uint32_t near);
+
+/**
+ * A pool like `from`, with copies of these targets instead of its own: strategy, limits, states
+ * (those of targets that are new are made) are the same. It holds the pool that `from` itself was
+ * derived from, so a row of changes makes no chain. `now_ms`: as with jst_pool_track().
+ * JOIST_E_NOMEM.
+ */
+int jst_pool_derive(struct jst_pool **out, struct jst_pool *from,
+                    const struct jst_target *const *targets, uint32_t n, uint64_t now_ms);
 
 /** NULL: none known yet. */
 static inline const struct jst_addrs *

@@ -195,6 +195,15 @@ jst_states_acquire(struct jst_states *s, const char *pool, const char *key, uint
     return t;
 }
 
+struct jst_tstate *
+jst_states_ref(struct jst_states *s, struct jst_tstate *t)
+{
+    pthread_mutex_lock(&s->lock);
+    t->id.refs++;
+    pthread_mutex_unlock(&s->lock);
+    return t;
+}
+
 void
 jst_states_release(struct jst_states *s, struct jst_tstate **take)
 {

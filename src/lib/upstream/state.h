@@ -28,6 +28,9 @@ struct jst_state_id {
 #define JST_WEIGHT_OWN UINT32_MAX
 #define JST_WEIGHT_MAX 65535u
 
+#define JST_DRAIN_TOLD    1u /* it takes nothing new, but from clients bound to it */
+#define JST_DRAIN_REMOVED 2u /* it is in no current configuration; older ones still have it */
+
 /* Of a target in a pool. */
 struct jst_tstate {
     /* atomic, written by each request */
@@ -40,7 +43,7 @@ struct jst_tstate {
     uint64_t since_ms;        /* there, or back, since then (slow start); 0: from the beginning */
     uint32_t ejections;       /* one after the other, without having been well for long */
     uint32_t down;            /* 1: a health check found it so */
-    uint32_t draining;        /* 1: it was told to take nothing new, but from clients bound to it */
+    uint32_t draining;        /* JST_DRAIN_*; 0: it is not */
     uint32_t weight_override; /* instead of the configuration's; 0: as if draining, but for good;
                                  JST_WEIGHT_OWN: none */
     struct jst_breaker breaker;
@@ -64,6 +67,7 @@ void jst_states_destroy(struct jst_states **take);
  *  since when it is there. NULL: no memory. */
 struct jst_tstate *jst_states_acquire(struct jst_states *s, const char *pool, const char *key,
                                       uint64_t now_ms);
+struct jst_tstate *jst_states_ref(struct jst_states *s, struct jst_tstate *t);
 void jst_states_release(struct jst_states *s, struct jst_tstate **take);
 
 /** The same for a pool. */

@@ -86,6 +86,52 @@ key_bytes(const struct jst_url *url, const struct joist_target_tls_conf *tls)
     return n;
 }
 
+/* "http://host:port", or "unix:/path". */
+static void
+add_url(struct jst_str *s, struct jst_target *t, const struct jst_url *url)
+{
+    size_t name_at;
+
+    jst_str_add(s, url->scheme);
+    if (url->port == 0) {
+        jst_str_add_char(s, ':');
+        jst_str_add(s, url->path);
+        t->name = jst_str_slice(s);
+        return;
+    }
+    jst_str_add(s, JST_S("://"));
+    name_at = s->n;
+    jst_str_add(s, url->is_ipv6 ? JST_S("[") : JST_S(""));
+    t->host = jst_slice(s->p + s->n, url->host.n);
+    jst_str_add(s, url->host);
+    jst_str_add(s, url->is_ipv6 ? JST_S("]:") : JST_S(":"));
+    jst_str_add_u64(s, url->port);
+    t->name = jst_slice(s->p + name_at, s->n - name_at);
+}
+
+int
+jst_target_identity(char *out, size_t cap, const char *url)
+{
+    struct jst_str s = jst_str(out, cap);
+    struct jst_target t;
+    struct jst_url parts;
+
+    if (jst_url_parse(&parts, jst_slice_z(url)) < 0) {
+        return JOIST_E_INVAL;
+    }
+    add_url(&s, &t, &parts);
+    jst_str_add_char(&s, '\0');
+    return s.full ? JOIST_E_INVAL : JOIST_OK;
+}
+
+bool
+jst_target_has_identity(const struct jst_target *t, const char *identity)
+{
+    size_t n = strlen(identity);
+
+    return strncmp(t->key, identity, n) == 0 && (t->key[n] == '\0' || t->key[n] == '|');
+}
+
 /* "http://host:port", "unix:/path", or "https://host:port|name=4:host|...", and what of it is name
  * and host. */
 static int
@@ -93,27 +139,12 @@ make_key(struct jst_target *t, const struct jst_url *url, const struct joist_tar
 {
     size_t cap = key_bytes(url, tls);
     struct jst_str s = jst_str(malloc(cap), cap);
-    size_t name_at;
 
     if (s.p == NULL) {
         return JOIST_E_NOMEM;
     }
     t->key = s.p;
-    jst_str_add(&s, url->scheme);
-    if (url->port == 0) {
-        jst_str_add_char(&s, ':');
-        jst_str_add(&s, url->path);
-        t->name = jst_str_slice(&s);
-    } else {
-        jst_str_add(&s, JST_S("://"));
-        name_at = s.n;
-        jst_str_add(&s, url->is_ipv6 ? JST_S("[") : JST_S(""));
-        t->host = jst_slice(s.p + s.n, url->host.n);
-        jst_str_add(&s, url->host);
-        jst_str_add(&s, url->is_ipv6 ? JST_S("]:") : JST_S(":"));
-        jst_str_add_u64(&s, url->port);
-        t->name = jst_slice(s.p + name_at, s.n - name_at);
-    }
+    add_url(&s, t, url);
     if (t->srv) {
         jst_str_add(&s, JST_S("|srv"));
     }
@@ -220,6 +251,11 @@ jst_target_init(struct jst_target *t, const struct joist_target_conf *conf,
     if (jst_url_parse(&url, jst_slice_z(conf->url)) < 0) {
         return JOIST_E_INVAL;
     }
+    t->refs = malloc(sizeof(*t->refs));
+    if (t->refs == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    *t->refs = 1;
     https = jst_slice_eq(url.scheme, JST_S("https"));
     t->h2c = jst_slice_eq(url.scheme, JST_S("h2c"));
     t->srv = conf->srv;
@@ -234,8 +270,19 @@ jst_target_init(struct jst_target *t, const struct joist_target_conf *conf,
 }
 
 void
+jst_target_copy(struct jst_target *out, const struct jst_target *from)
+{
+    (void)__atomic_add_fetch(from->refs, 1, __ATOMIC_RELAXED);
+    *out = *from;
+}
+
+void
 jst_target_fini(struct jst_target *t)
 {
+    if (t->refs != NULL && __atomic_sub_fetch(t->refs, 1, __ATOMIC_ACQ_REL) > 0) {
+        return;
+    }
+    free(t->refs);
     jst_tls_client_unref(&t->tls);
     jst_tls_client_unref(&t->tls_h1);
     free(t->key);

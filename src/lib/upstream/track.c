@@ -96,6 +96,51 @@ jst_pool_track(struct jst_pool *p, const struct joist_pool_conf *conf, struct js
     return rc;
 }
 
+static int
+derive_states(struct jst_tracking *t, const struct jst_pool *p, const struct jst_pool *from,
+              uint64_t now_ms)
+{
+    for (uint32_t near = 0; t->n < p->n; t->n++) {
+        const struct jst_target *target = &p->v[t->n];
+        uint32_t i = jst_pool_find(from, target->key, near);
+
+        t->v[t->n] = i < from->n
+                         ? jst_states_ref(t->states, from->tracking->v[i])
+                         : jst_states_acquire(t->states, t->pool->id.key, target->key, now_ms);
+        if (t->v[t->n] == NULL) {
+            return JOIST_E_NOMEM;
+        }
+        near = i < from->n ? i + 1 : near;
+    }
+    return JOIST_OK;
+}
+
+int
+jst_tracking_derive(struct jst_pool *p, const struct jst_pool *from, uint64_t now_ms)
+{
+    struct jst_tracking *t = malloc(sizeof(*t) + p->n * sizeof(t->v[0]));
+
+    p->tracking = NULL;
+    if (t == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    memcpy(t, from->tracking, sizeof(*t));
+    t->derived = true;
+    t->panicking = __atomic_load_n(&from->tracking->panicking, __ATOMIC_RELAXED);
+    t->judging = false;
+    t->ring = NULL;
+    t->n = 0;
+    p->tracking = t; /* from here on freed with the pool */
+    if (derive_states(t, p, from, now_ms) < 0) {
+        return JOIST_E_NOMEM;
+    }
+    if (from->tracking->ring != NULL && p->n > 0) {
+        t->ring = make_ring(p);
+        return t->ring != NULL ? JOIST_OK : JOIST_E_NOMEM;
+    }
+    return JOIST_OK;
+}
+
 void
 jst_tracking_destroy(struct jst_tracking **take)
 {
@@ -108,8 +153,12 @@ jst_tracking_destroy(struct jst_tracking **take)
     for (uint32_t i = 0; i < t->n; i++) {
         jst_states_release(t->states, &t->v[i]);
     }
-    jst_states_release_pool(t->states, &t->pool);
     jst_hash_ring_destroy(&t->ring);
+    if (t->derived) {
+        free(t);
+        return;
+    }
+    jst_states_release_pool(t->states, &t->pool);
     free(t->name);
     free(t->hash_name);
     free(t);

@@ -12,6 +12,7 @@
 #include "upstream/state.h"
 
 struct jst_tracking {
+    bool derived;               /* what is owned below is the base pool's, but for v and ring */
     struct jst_states *states;  /* borrowed: the engine's */
     struct jst_pstate *pool;    /* counted; what all configurations' pool of that name share */
     char *name;                 /* owned; the pool's, for logs */
@@ -31,3 +32,7 @@ struct jst_tracking {
 struct jst_pool;
 
 void jst_tracking_destroy(struct jst_tracking **take);
+
+/** For jst_pool_derive(): tracking of `p` like that of `from`, whose base `p` has too. States are
+ *  found again; those of targets that are new are since `now_ms`. JOIST_E_NOMEM. */
+int jst_tracking_derive(struct jst_pool *p, const struct jst_pool *from, uint64_t now_ms);

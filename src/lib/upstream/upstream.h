@@ -24,6 +24,7 @@ struct jst_states;     /* state.h */
 struct jst_tls_report; /* wire/tls.h */
 struct jst_upstreams;  /* a reactor's live side */
 struct jst_upool;      /* a reactor's live side of one pool, valid until it is released */
+struct jst_upool_hold;
 
 /** Compile. Names are added to `names`, which looks them up (NULL: they stay without an address).
  *  Files of TLS are read; what is wrong with it is told to `report` (may be NULL). JOIST_E_NOMEM,
@@ -64,7 +65,19 @@ void jst_upstreams_destroy(struct jst_upstreams **take);
  *  JOIST_E_NOMEM. Release when the snapshot's last request on this reactor is over. */
 int jst_upool_acquire(struct jst_upool **out, struct jst_upstreams *u, struct jst_pool *p,
                       uint64_t keepalive_ms);
+/** The same, in the place of `like`, of whose targets it has most: live targets and turns are taken
+ *  over from it. NULL: of none. */
+int jst_upool_acquire_like(struct jst_upool **out, struct jst_upstreams *u, struct jst_pool *p,
+                           uint64_t keepalive_ms, const struct jst_upool *like);
+/** It stays while calls hold it. */
 void jst_upool_release(struct jst_upool **take);
+
+/** Its generation keeps it at `*current`, and will keep there whatever takes its place: calls that
+ *  are to go to another target look there. `current` outlives its calls. */
+void jst_upool_keep_at(struct jst_upool *p, struct jst_upool *const *current);
+
+/** What calls have held (jst_call.holds): when they are all over. */
+void jst_upool_let_go(struct jst_upool_hold **holds);
 
 /** Addresses of names have changed: idle connections to those that are gone are closed, busy ones
  *  take no new call. What jst_target_addrs() gave before is not to be used after this. */

@@ -37,6 +37,14 @@ jst_view_destroy(struct jst_view **take)
     *take = NULL;
 }
 
+/* A turn is in the list while the target is listed. */
+void
+jst_view_inherit(struct jst_view *view, uint32_t i, const struct jst_view *from, uint32_t was)
+{
+    view->v[i].has_turn = from->v[was].has_turn;
+    view->v[i].turn = from->v[was].turn;
+}
+
 /* ---- who may be picked ---- */
 
 /* Its time is over: one reactor says so. */
@@ -231,8 +239,8 @@ list(struct jst_upool *p, uint64_t now_ms)
     view->next = view->n > 0 ? view->next % view->n : 0;
 }
 
-static void
-keep_turns(struct jst_view *view)
+void
+jst_view_keep_turns(struct jst_view *view)
 {
     for (uint32_t i = 0; i < view->n; i++) {
         view->v[view->list[i].target].turn = view->list[i].turn;
@@ -259,7 +267,7 @@ make(struct jst_upool *p, uint64_t now_ms)
     uint32_t addressed = 0;
     uint32_t in_order = 0;
 
-    keep_turns(view);
+    jst_view_keep_turns(view);
     view->epoch = t != NULL ? jst_states_epoch(t->states) : 0; /* first: what comes is seen again */
     view->until_ms = view->retry_ms = JST_NEVER;
     for (uint32_t i = 0; i < p->pool->n; i++) {

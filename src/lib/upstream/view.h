@@ -56,5 +56,11 @@ struct jst_view {
 struct jst_view *jst_view_create(uint32_t targets);
 void jst_view_destroy(struct jst_view **take);
 
+/** Turns of those that are listed, to where jst_view_inherit() looks for them. */
+void jst_view_keep_turns(struct jst_view *view);
+
+/** Target `i` goes on with the turn that it had as `was` in `from`. */
+void jst_view_inherit(struct jst_view *view, uint32_t i, const struct jst_view *from, uint32_t was);
+
 /** Before each pick. */
 void jst_view_refresh(struct jst_upool *p);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/* A pool of the running configuration gets other targets: on all reactors, or on none. */
+#include "engine/engine_int.h"
+
+static size_t
+find_pool(const struct jst_snapshot *s, struct jst_slice name)
+{
+    size_t i = 0;
+
+    while (i < s->pools_n && !jst_slice_eq(s->pool_names[i], name)) {
+        i++;
+    }
+    return i;
+}
+
+static bool
+has_reactors(const struct joist_engine *e)
+{
+    enum joist_state state = joist_engine_state(e);
+
+    return state == JOIST_STATE_RUNNING || state == JOIST_STATE_DRAINING;
+}
+
+static int
+edit_at(struct joist_engine *e, size_t i, jst_pool_edit_f *edit, void *ctx)
+{
+    struct jst_pool *by = NULL;
+    int rc = edit(ctx, e->current->pools[i], &by);
+
+    if (rc < 0 || by == NULL) {
+        return rc;
+    }
+    rc = jst_order_replace(e, i, by);
+    if (rc == JOIST_OK) {
+        struct jst_pool *before = e->current->pools[i];
+
+        e->current->pools[i] = by;
+        by = before;
+    }
+    jst_pool_unref(&by);
+    return rc;
+}
+
+int
+jst_engine_edit_pool(struct joist_engine *e, struct jst_slice name, jst_pool_edit_f *edit,
+                     void *ctx)
+{
+    int rc = JOIST_E_STATE;
+
+    pthread_mutex_lock(&e->control);
+    if (has_reactors(e)) {
+        size_t i = find_pool(e->current, name);
+
+        rc = i < e->current->pools_n ? edit_at(e, i, edit, ctx) : JOIST_E_NOTFOUND;
+    }
+    pthread_mutex_unlock(&e->control);
+    return rc;
+}
+
+static int
+give(void *ctx, struct jst_pool *now, struct jst_pool **out)
+{
+    (void)now;
+    *out = jst_pool_ref(ctx);
+    return JOIST_OK;
+}
+
+int
+jst_engine_replace_pool(struct joist_engine *e, struct jst_slice name, struct jst_pool *by)
+{
+    return jst_engine_edit_pool(e, name, give, by);
+}
