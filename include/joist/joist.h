@@ -103,6 +103,7 @@ uint16_t joist_engine_port(const struct joist_engine *e, size_t listener);
     X(upstream_connects, "connections opened to origins")                                          \
     X(upstream_reuses, "requests sent on a kept connection")                                       \
     X(upstream_retries, "requests sent again, on another connection to the origin")                \
+    X(upstream_tried_again, "tries after a failed one, on another target or the same")             \
     X(upstream_failures, "exchanges with origins that failed")                                     \
     X(upstream_ejections, "targets put aside for failures in a row")                               \
     X(upstream_breaker_opens, "breakers of targets that opened")                                   \

@@ -36,6 +36,8 @@
 #define JST_HEALTH_DOWN_DEFAULT        3u
 #define JST_HEALTH_BODY_BYTES          65536u /* searched for the text that is expected */
 /* Tries of a request in all, and what is kept of a body so that it can be sent again. */
+/* ... where nothing is configured: targets that are asked for a connection. */
+#define JST_RETRY_CONNECTS_DEFAULT       3u
 #define JST_RETRY_ATTEMPTS_DEFAULT       2u
 #define JST_RETRY_ATTEMPTS_MAX           10u
 #define JST_RETRY_BACKOFF_MS_DEFAULT     25u

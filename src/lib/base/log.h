@@ -21,6 +21,7 @@
     X(BAD_REQUEST, 10, "a request was refused as malformed")                                       \
     X(BAD_RESPONSE, 10, "an origin's response was refused as malformed")                           \
     X(UPSTREAM_FAILED, 10, "an exchange with an origin failed")                                    \
+    X(UPSTREAM_RETRIED, 10, "a request was tried once more, mostly on another target")             \
     X(UPSTREAM_EJECTED, 10, "a target failed too often in a row and is put aside")                 \
     X(UPSTREAM_RETURNED, 10, "a target that was put aside is used again")                          \
     X(UPSTREAM_BREAKER_OPEN, 10, "a target's breaker has opened: it gets no requests")             \

@@ -322,6 +322,7 @@ fill_call(struct exchange *x, struct jst_slice raw_path)
     x->call.path = raw_path;
     x->call.query = req->query;
     x->call.client_ip = x->s->client_ip;
+    x->call.id = x->s->request_id;
     x->call.upgrade = jst_forward_upgrade(req);
 }
 

@@ -51,6 +51,7 @@ struct jst_call {
     struct jst_slice path_base; /* put before `path` */
     struct jst_slice query;     /* p NULL: none */
     struct jst_slice client_ip; /* who asks, in text: pools that hash look at it */
+    struct jst_slice id;        /* the request's, for logs */
     bool upgrade;               /* ask to switch to req->upgrade_to */
     /* set by the client at start() */
     struct jst_sink request; /* data, end, abort of the request's body (abort cancels all). A call
@@ -94,11 +95,16 @@ struct jst_call {
     uint32_t addr;
     uint32_t addrs_version;
     uint32_t tried[JST_CALL_TRIED_MAX]; /* targets that it has been at, but for the present one */
+    struct jst_slice tried_name;        /* the last that it was at, and ... */
+    int tried_why;                      /* ... what became of that */
     uint8_t tried_n;
-    bool only_untried; /* rather none than one of those again */
+    bool only_untried;    /* rather none than one of those again */
+    uint8_t tries_before; /* the present one */
+    uint8_t tries_left;
     uint8_t retries;
     uint8_t lane;
     bool held_end;
+    bool host_made; /* it is the target's name, for want of one */
 };
 
 /** One connection to an origin that can take calls (h1: one at a time; h2: calls_max at once). */

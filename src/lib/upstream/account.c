@@ -34,9 +34,8 @@ describe(char text[32], const struct finding *f)
     return text;
 }
 
-/* Did the target fail, or somebody else? */
-static bool
-is_fault(int why)
+bool
+jst_is_fault(int why)
 {
     switch (why) {
     case JOIST_E_REFUSED:
@@ -260,16 +259,24 @@ account_end(struct jst_sink *s, const struct jst_fields *trailers)
 }
 
 static void
+fail(struct jst_call *call, int why)
+{
+    bool fault = jst_is_fault(why);
+
+    if (fault) {
+        add_latency(call, true);
+    }
+    judge(call, fault ? BAD : UNKNOWN, why, 0);
+    leave(call);
+}
+
+static void
 account_abort(struct jst_sink *s, int why)
 {
     struct jst_call *call = call_of(s);
     struct jst_sink *to = call->account.to;
 
-    if (is_fault(why)) {
-        add_latency(call, true);
-    }
-    judge(call, is_fault(why) ? BAD : UNKNOWN, why, 0);
-    leave(call);
+    fail(call, why);
     jst_sink_abort(to, why);
 }
 
@@ -307,5 +314,14 @@ jst_account_leave(struct jst_call *call)
     if (call->account.open) {
         judge(call, UNKNOWN, 0, 0);
         leave(call);
+    }
+}
+
+void
+jst_account_fail(struct jst_call *call, int why)
+{
+    if (call->account.open) {
+        fail(call, why);
+        call->on_response = call->account.to;
     }
 }

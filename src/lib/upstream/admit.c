@@ -7,6 +7,11 @@ refuse(struct jst_call *call)
 {
     const struct jst_upool *p = call->upool;
 
+    if (call->tries_before > 0) { /* no other: what came of the last one is the answer */
+        call->tries_left = 0;
+        jst_call_fail_later(call, call->tried_why);
+        return;
+    }
     if (p->pool->n > 0) { /* one of those that were in vain, for the log */
         *call->target_name = p->pool->v[0].name;
     }
@@ -21,8 +26,12 @@ go(struct jst_call *call, uint32_t target, jst_breaker_ticket ticket)
 
     call->target = target;
     *call->target_name = t->name;
+    if (JST_UNLIKELY(call->tries_before > 0)) {
+        jst_retry_log(call);
+    }
     jst_account_begin(call, ticket);
-    if (call->host.n == 0) { /* an HTTP/1.0 client that named no host */
+    if (call->host.n == 0 || call->host_made) { /* an HTTP/1.0 client that named no host */
+        call->host_made = true;
         call->host = t->host.n > 0 ? t->name : JST_S("localhost");
     }
     if (call->upool->u->closing) {

@@ -11,68 +11,28 @@ loop_of(const struct jst_call *call)
 }
 
 static void
-no_data(struct jst_sink *s, struct jst_chain *move)
+forget_failure(struct jst_call *call)
 {
-    (void)s;
-    jst_chain_clear(move);
-}
-
-static void
-no_end(struct jst_sink *s, const struct jst_fields *trailers)
-{
-    (void)s;
-    (void)trailers;
-}
-
-static void
-abort_failing(struct jst_sink *s, int why)
-{
-    struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
-
-    (void)why;
     jst_task_cancel(loop_of(call), &call->task);
 }
-
-static void
-no_resume(struct jst_source *s, size_t credit)
-{
-    (void)s;
-    (void)credit;
-}
-
-static void
-cancel_failing(struct jst_source *s, int why)
-{
-    struct jst_call *call = JST_CONTAINER(s, struct jst_call, response);
-
-    (void)why;
-    jst_task_cancel(loop_of(call), &call->task);
-}
-
-static const struct jst_sink_ops failing_request = {
-    .data = no_data,
-    .end = no_end,
-    .abort = abort_failing,
-};
-static const struct jst_source_ops failing_response = {
-    .resume = no_resume,
-    .cancel = cancel_failing,
-};
 
 static void
 run_failure(struct jst_task *t)
 {
     struct jst_call *call = JST_CONTAINER(t, struct jst_call, task);
 
+    jst_hold_stop(call);
+    if (jst_retry_elsewhere(call, call->why)) {
+        return;
+    }
+    jst_chain_clear(&call->held);
     jst_sink_abort(call->on_response, call->why);
 }
 
 void
 jst_call_fail_later(struct jst_call *call, int why)
 {
-    call->client = NULL;
-    call->request.ops = &failing_request;
-    call->response.ops = &failing_response;
+    jst_hold_begin(call, forget_failure);
     call->why = why;
     call->task.run = run_failure;
     jst_loop_post(loop_of(call), &call->task);
@@ -103,6 +63,16 @@ jst_call_start(struct jst_live *live, struct jst_client *c, struct jst_call *cal
     jst_live_started(live, c);
 }
 
+static void
+start(struct jst_live *live, struct jst_client *c, struct jst_call *call)
+{
+    if (JST_UNLIKELY(call->held.bytes > 0 || call->held_end)) {
+        jst_hold_start(live, c, call);
+    } else {
+        jst_call_start(live, c, call);
+    }
+}
+
 /* Plain HTTP/1.1: the call goes out on the connection that is opened for it. */
 static void
 connect_and_start(struct jst_live *live, struct jst_call *call)
@@ -121,6 +91,7 @@ connect_and_start(struct jst_live *live, struct jst_call *call)
 
     call->addr %= addrs->n; /* it was chosen among others, perhaps */
     call->addrs_version = addrs->version;
+    call->connected = false;
     do {
         to.addr = &addrs->v[call->addr];
         to.connect_ms =
@@ -136,7 +107,7 @@ connect_and_start(struct jst_live *live, struct jst_call *call)
     jst_live_mark(live, c, to.addr);
     JST_STAT_ADD(u->local, upstream_connects, 1);
     jst_list_insert(&live->busy, &c->pool_link);
-    jst_call_start(live, c, call);
+    start(live, c, call);
 }
 
 static void
@@ -163,7 +134,7 @@ place(struct jst_live *live, struct jst_call *call)
         c = jst_live_take(live, call->lane, jst_call_needs_probe(call));
     }
     if (c != NULL) {
-        jst_call_start(live, c, call);
+        start(live, c, call);
     } else if (live->direct) {
         connect_anew(live, call);
     } else {
@@ -203,8 +174,8 @@ jst_call_restart(struct jst_live *live, struct jst_call *call, int why)
         return false;
     }
     if (!call->connected) {
-        if (!live->direct || !try_next_address(live, call, why)) {
-            return false;
+        if (call->sent_body || !live->direct || !try_next_address(live, call, why)) {
+            return jst_retry_elsewhere(call, why);
         }
         connect_and_start(live, call);
         return true;
@@ -250,6 +221,7 @@ init_call(struct jst_upool *p, struct jst_call *call)
     call->asked_body = call->sent_body = call->ended = false;
     call->reused = call->got_bytes = call->connected = call->unprocessed = false;
     call->h2 = call->held_end = false;
+    call->host_made = false;
     call->retries = 0;
     call->tried_n = 0;
     call->only_untried = false;
@@ -266,6 +238,7 @@ jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *
 {
     init_call(p, call);
     jst_call_hold(call);
+    jst_retry_init(call);
     call->target_name = target;
     jst_call_admit(call);
 }

@@ -127,6 +127,12 @@ void jst_account_begin(struct jst_call *call, jst_breaker_ticket ticket);
  *  times; at the end of a response, and when that is aborted, it happens by itself. */
 void jst_account_leave(struct jst_call *call);
 
+/** It failed there, and its caller shall not hear of it: judged, left, and out of the way. */
+void jst_account_fail(struct jst_call *call, int why);
+
+/** Does a failure say something about the target, and not about the client or ourselves? */
+bool jst_is_fault(int why);
+
 /* ---- edition.c ---- */
 
 /** The call is at its upool: that stays until call->holds are let go of. */
@@ -216,8 +222,24 @@ void jst_call_start(struct jst_live *live, struct jst_client *c, struct jst_call
 /** Has to be on a connection that is surely alive? */
 bool jst_call_needs_probe(const struct jst_call *call);
 
-/** Abort it from the loop: callers of a start are never called back from within. */
+/** Abort it from the loop: callers of a start are never called back from within. A failed connect
+ *  is tried elsewhere before. */
 void jst_call_fail_later(struct jst_call *call, int why);
+
+/* ---- retry.c ---- */
+
+/** Before the first try: how many there may be. */
+void jst_retry_init(struct jst_call *call);
+
+/** The target has failed it: judge that, and remember that it was there. There are tries left. */
+void jst_retry_leave_target(struct jst_call *call, int why);
+
+/** It has its next target: say so. */
+void jst_retry_log(const struct jst_call *call);
+
+/** It could not be connected, and nothing of it has left: true, it will be admitted again, from the
+ *  loop, for another target. */
+bool jst_retry_elsewhere(struct jst_call *call, int why);
 
 /* ---- address.c ---- */
 

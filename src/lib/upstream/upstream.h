@@ -95,6 +95,7 @@ void jst_upstreams_close_idle(struct jst_upstreams *u);
  * JOIST_E_NOMEM. Unseen by the caller, the call is started again
  *
  * - on the next address of the target's name, when this one cannot be connected to;
+ * - on another target, when none of them can (up to JST_RETRY_CONNECTS_DEFAULT targets);
  * - on another connection, when a kept one turns out closed before any byte of a response, the
  *   method is idempotent (RFC 9110 9.2.2) and no body was sent. Other methods have a kept
  * connection probed before it is used;

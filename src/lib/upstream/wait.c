@@ -52,7 +52,7 @@ void
 jst_wait_fail(struct jst_live *live, struct jst_call *call, int why)
 {
     jst_wait_leave(live, call);
-    jst_chain_clear(&call->held);
+    call->connected = false;
     jst_call_fail_later(call, why);
 }
 
