@@ -86,7 +86,7 @@ class Load:
             assert self.seen.wait_for(lambda: sum(self.results.values()) >= goal, 60)
 
 
-@pytest.mark.parametrize("method,body", [("GET", None), ("POST", b"x" * 5000)])
+@pytest.mark.parametrize("method,body", [("GET", None), ("POST", b"x" * 5000)], ids=["GET", "POST"])
 def test_refused_connects_go_elsewhere(run_joist, nobody, method, body):
     """Nothing was sent, so that it holds for all methods, without any setting."""
     with Origin(named("b")) as b, Origin(named("c")) as c:
@@ -124,7 +124,6 @@ def test_sockets_that_are_not_there(run_joist, tmp_path):
 def test_handshakes_that_fail(run_joist):
     """What speaks no TLS where TLS is asked for is a connection that was not made."""
     def plain(conn):
-        conn.request()
         conn.send(answer())
         conn.close()
     with Origin(plain) as a, Origin(named("b")) as b:
