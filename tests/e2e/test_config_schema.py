@@ -63,6 +63,16 @@ GOOD = [
     '{ url = "https://b", sni = "s", verify_name = "v", cert = "c", key = "k" }]',
     '[ech]\nkeys = "e.pem"', '[ech]\ndir = "ech"\nkeep = "10d"',
     "[server]\ndebug = true\n[limits]\nh2_streams = 256",
+    '[upstreams.x]\ntargets = ["http://a"]\nhealth = "/up"\nretry = {}\nhedge = "50ms"\n'
+    'sticky = { client = true }',
+    '[upstreams.x]\ntargets = ["http://a"]\nhealth = { type = "tcp" }\ndynamic = true\n'
+    'retry = { on = ["failure", 502, "503"], budget = "5%" }\nmax_inflight = 1\nqueue = { max = 0 }\n'
+    'sticky = { cookie = "c", same_site = "strict" }\nhedge = { after = "1s" }',
+    '[upstreams.x]\nhealth = { expect = ["200-299", 404] }\n[upstreams.x.slots.blue]\n'
+    'targets = ["http://a"]\nweight = 0\n[upstreams.x.slots.green]\ntargets = ["http://b"]\n'
+    '[[upstreams.x.rules]]\nslot = "blue"\nheader = "X-Canary"\nvalues = "1"\n'
+    '[[upstreams.x.rules]]\nslot = "blue"\ncookie = "c"\npercent = 10',
+    '[timeouts]\nupstream_total = "1m"\n[[sites]]\nroot = "."\ntimeouts = { upstream_total = "5s" }',
 ]
 BAD = [
     "unknown = 1", "[server]\nthreads = 0", '[server]\nthreads = "four"', "[server]\nvia = 1",
@@ -89,6 +99,20 @@ BAD = [
     '[upstreams.x]\nkey = "k"\ntargets = ["https://a"]',
     '[[routes]]\nupstream = { name = "a", sni = "b" }',
     "[ech]", '[ech]\nkeys = "a"\ndir = "b"', '[ech]\nkeys = "a"\nkeep = "1d"',
+    '[upstreams.x]\ntargets = ["http://a"]\nhealth = { type = "udp" }',
+    '[upstreams.x]\ntargets = ["http://a"]\nhealth = { expect = 200 }',
+    '[upstreams.x]\ntargets = ["http://a"]\nretry = { attempts = 11 }',
+    '[upstreams.x]\ntargets = ["http://a"]\nretry = { on = [true] }',
+    '[upstreams.x]\ntargets = ["http://a"]\nhedge = {}',
+    '[upstreams.x]\ntargets = ["http://a"]\nhedge = 50',
+    '[upstreams.x]\ntargets = ["http://a"]\nsticky = {}',
+    '[upstreams.x]\ntargets = ["http://a"]\nsticky = { cookie = "a", header = "b" }',
+    '[upstreams.x]\ntargets = ["http://a"]\nsticky = { header = "a", path = "/" }',
+    '[upstreams.x]\ntargets = ["http://a"]\nmax_inflight = "many"',
+    '[upstreams.x]\ntargets = ["http://a"]\n[upstreams.x.slots.b]\ntargets = ["http://b"]',
+    '[upstreams.x.slots.b]\nweight = 1', '[upstreams.x.slots.b.slots.c]\ntargets = ["http://b"]',
+    '[upstreams.x]\ntargets = ["http://a"]\nrules = []',
+    '[upstreams.x.slots.b]\ntargets = ["http://b"]\n[[upstreams.x.rules]]\nslot = "b"',
     "[limits]\nh2_streams = 0", '[server]\ndebug = "on"', "[tls]",
 ]
 

@@ -273,6 +273,14 @@ make_room(struct jst_build *b)
         routes += file->sites[i].routes_n;
     }
     pools = file->upstreams_n + routes;
+    for (size_t i = 0; i < file->upstreams_n; i++) {
+        pools += file->upstreams[i].slots_n;
+    }
+    for (size_t i = 0; i < file->routes_n; i++) {
+        const struct jst_part_pool *own = file->routes[i].handler.upstream;
+
+        pools += own != NULL ? own->slots_n : 0;
+    }
     while (slots < 2 * pools) {
         slots *= 2;
     }

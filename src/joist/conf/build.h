@@ -45,6 +45,16 @@ void jst_build_named_pools(struct jst_build *b);
 void jst_build_written_pool(struct jst_build *b, const char *name,
                             const struct jst_part_pool *part);
 
+/** "NAME.SLOT"; NULL when out of memory or the slot has no name. */
+const char *jst_build_slot_name(struct jst_build *b, const char *pool,
+                                const struct jst_part_pool *slot);
+
+/* build_slots.c: what a pool says beyond its targets; its slots, each a pool that is added. */
+void jst_build_parts(struct jst_build *b, struct joist_pool_conf *to,
+                     const struct jst_part_pool *part);
+void jst_build_slots(struct jst_build *b, struct joist_pool_conf *to,
+                     const struct jst_part_pool *part);
+
 /** The pool of one origin, made when it is met first; NULL when out of memory. */
 const char *jst_build_pool_of_origin(struct jst_build *b, struct jst_slice origin,
                                      const struct jst_node *value);

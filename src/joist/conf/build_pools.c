@@ -51,7 +51,7 @@ jst_build_written_pool(struct jst_build *b, const char *name, const struct jst_p
     struct joist_target_conf *targets = jst_build_take(b, part->targets_n * sizeof(*targets));
     struct joist_pool_conf *pool;
 
-    if (targets == NULL) {
+    if (targets == NULL || name == NULL) {
         return;
     }
     for (size_t i = 0; i < part->targets_n; i++) {
@@ -67,13 +67,16 @@ jst_build_written_pool(struct jst_build *b, const char *name, const struct jst_p
         };
     }
     pool = add_pool(b, name, targets, part->targets_n, &part->part.node->at);
+    if (part->slots_n > 0) { /* all that it says is what its slots start from */
+        jst_build_slots(b, pool, part);
+        return;
+    }
     pool->strategy = (enum joist_strategy)part->strategy;
     pool->idle_max = part->idle_max;
     set_hash(pool, part->hash_key);
     pool->slow_start_ms = part->slow_start_ms;
     pool->panic_percent = part->panic;
-    pool->outlier = part->outlier != NULL ? &part->outlier->v : NULL;
-    pool->breaker = part->breaker != NULL ? &part->breaker->v : NULL;
+    jst_build_parts(b, pool, part);
 }
 
 const char *
@@ -135,6 +138,20 @@ jst_build_pool_of_name(struct jst_build *b, const char *name, const struct jst_n
     return slot->name;
 }
 
+/* Sites may refer to a slot alone, to look at it before others do. */
+static void
+note_slots(struct jst_build *b, const struct jst_part_pool *part)
+{
+    for (size_t i = 0; i < part->slots_n; i++) {
+        const char *name = jst_build_slot_name(b, part->name, &part->slots[i]);
+
+        if (name != NULL) {
+            *find_slot(b, jst_slice_z(name)) =
+                (struct jst_pool_slot){jst_slice_z(name), part->part.bad ? NULL : name};
+        }
+    }
+}
+
 void
 jst_build_named_pools(struct jst_build *b)
 {
@@ -148,6 +165,7 @@ jst_build_named_pools(struct jst_build *b)
             continue;
         }
         *find_slot(b, key) = (struct jst_pool_slot){key, part->part.bad ? NULL : part->name};
+        note_slots(b, part);
         if (!part->part.bad) {
             jst_build_written_pool(b, part->name, part);
         }

@@ -251,7 +251,15 @@ fill_key(struct jst_fill *f, const struct jst_key *key, void *object, const stru
         }
         return;
     case JST_KEY_NAMED:
-        fill_named(f, key, object, node);
+        if (key->block->id == JST_BLOCK_SLOT) {
+            struct jst_part_pool from;
+
+            jst_fill_inherit_slot(f, &from, object);
+            fill_named(f, key, object, node);
+            jst_fill_inherit_slot_end(f);
+        } else {
+            fill_named(f, key, object, node);
+        }
         return;
     case JST_KEY_LATER:
         jst_diags_error(f->report, &node->key_at, NULL, "'%s' is not there yet (%s)", key->name,

@@ -70,6 +70,14 @@ const struct jst_span *jst_rules_place(const struct jst_part *part, const char *
 /* rules_tls.c: the same for TLS. */
 void jst_rules_check_tls(struct jst_fill *f, const struct jst_block *block, void *object);
 
+/* rules_upstream.c: the same for pools. */
+void jst_rules_check_upstream(struct jst_fill *f, const struct jst_block *block, void *object);
+
+/* fill_slots.c: between these two, slots start from their pool. `from` is lent until the second. */
+void jst_fill_inherit_slot(struct jst_fill *f, struct jst_part_pool *from,
+                           const struct jst_part_pool *pool);
+void jst_fill_inherit_slot_end(struct jst_fill *f);
+
 /* listeners.c: those that nobody wrote, and whether certificates and listeners find each other. */
 void jst_fill_listeners(struct jst_fill *f, struct jst_part_file *file,
                         const struct jst_node *root);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/str.h"
 #include "conf/fill.h"
 #include "conf/value.h"
 
@@ -102,6 +103,23 @@ fill_scalar(struct jst_fill *f, const struct jst_key *key, void *object,
     }
 }
 
+/* A number of a list is kept as the text that it stands for. */
+static struct jst_node
+number_as_text(struct jst_fill *f, const struct jst_node *node)
+{
+    struct jst_node as = *node;
+    char text[24];
+
+    (void)jst_fmt(text, sizeof(text), "%lld", (long long)node->v.integer);
+    as.kind = JST_NODE_STRING;
+    as.v.text = jst_arena_copy(f->arena, jst_slice_z(text));
+    if (as.v.text.p == NULL) {
+        f->rc = JOIST_E_NOMEM;
+        as.v.text = JST_S("0");
+    }
+    return as;
+}
+
 /* Of lists that take certain words only. */
 static bool
 check_word(struct jst_fill *f, const struct jst_key *key, const struct jst_node *node)
@@ -123,10 +141,14 @@ fill_texts(struct jst_fill *f, const struct jst_key *key, void *object, const st
     const char **v = jst_fill_take(f, (one ? 1 : node->count) * sizeof(*v));
     size_t n = 0;
 
-    for (const struct jst_node *c = one ? node : node->first; c != NULL && v != NULL;
-         c = one ? NULL : c->next) {
+    for (const struct jst_node *at = one ? node : node->first; at != NULL && v != NULL;
+         at = one ? NULL : at->next) {
+        bool number = at->kind == JST_NODE_INTEGER && (key->flags & JST_KEY_NUMBERS) != 0;
+        struct jst_node text = number ? number_as_text(f, at) : *at;
+        const struct jst_node *c = &text;
+
         if (c->kind != JST_NODE_STRING) {
-            jst_fill_wrong_type(f, key, c);
+            jst_fill_wrong_type(f, key, at);
         } else if (check_text(f, key, c, key->check) && check_word(f, key, c) &&
                    (v[n] = kept_text(f, key, c)) != NULL) {
             n++;

@@ -66,6 +66,9 @@ expected(struct jst_fill *f, const struct jst_key *key)
         if (key->words != NULL) {
             return jst_diags_fmt(f->report, "a list of %s", join_words(f, key->words));
         }
+        if ((key->flags & JST_KEY_NUMBERS) != 0) {
+            return "a list of strings and whole numbers";
+        }
         return (key->flags & JST_KEY_ONE_OK) != 0 ? "a string or a list of strings"
                                                   : "a list of strings";
     case JST_KEY_PAIRS:

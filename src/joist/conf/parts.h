@@ -111,7 +111,51 @@ struct jst_part_breaker {
     struct joist_breaker_conf v;
 };
 
-/* [upstreams.NAME]; and a route's `upstream`, where `name` refers to one of those. */
+struct jst_part_health {
+    struct jst_part part;
+    unsigned type; /* enum joist_health_type */
+    uint32_t port;
+    struct jst_texts expect;    /* "200-299", "404": checked */
+    struct joist_health_conf v; /* without these */
+};
+
+struct jst_part_retry {
+    struct jst_part part;
+    struct jst_texts on;       /* words and statuses: checked */
+    struct joist_retry_conf v; /* without what `on` says */
+};
+
+struct jst_part_hedge {
+    struct jst_part part;
+    struct joist_hedge_conf v;
+};
+
+struct jst_part_queue {
+    struct jst_part part;
+    struct joist_queue_conf v;
+};
+
+struct jst_part_sticky {
+    struct jst_part part;
+    const char *cookie; /* exactly one of these */
+    const char *app_cookie;
+    const char *header;
+    bool client;
+    unsigned same_site;         /* enum joist_same_site */
+    struct joist_sticky_conf v; /* without these */
+};
+
+struct jst_part_slot_rule {
+    struct jst_part part;
+    const char *slot;
+    const char *header;
+    const char *cookie;
+    struct jst_texts values;
+    uint32_t percent;
+};
+
+/* [upstreams.NAME]; a route's `upstream`, where `name` refers to one of those; and a slot of
+ * either. */
 struct jst_part_pool {
     struct jst_part part;
     struct joist_target_tls_conf tls; /* what its targets start from */
@@ -120,11 +164,23 @@ struct jst_part_pool {
     const char *hash_key; /* checked */
     uint64_t slow_start_ms;
     uint32_t panic;
-    struct jst_part_outlier *outlier; /* NULL: off */
+    struct jst_part_health *health; /* NULL: off */
+    struct jst_part_outlier *outlier;
     struct jst_part_breaker *breaker;
+    struct jst_part_retry *retry;
+    struct jst_part_hedge *hedge;
+    struct jst_part_queue *queue; /* NULL: the defaults */
+    struct jst_part_sticky *sticky;
+    uint32_t max_inflight;
+    bool dynamic;
+    uint32_t weight; /* of slots */
     uint32_t idle_max;
     struct jst_part_target *targets;
     size_t targets_n;
+    struct jst_part_slot_rule *rules;
+    size_t rules_n;
+    struct jst_part_pool *slots;
+    size_t slots_n;
 };
 
 struct jst_part_respond {

@@ -37,6 +37,25 @@ check_not_both(struct jst_fill *f, const struct jst_part *part, const struct jst
                     a_later ? rule->b : rule->a, a_later ? rule->a : rule->b);
 }
 
+/* Neither a nor b is there. */
+static void
+check_one_of(struct jst_fill *f, const struct jst_block *block, const struct jst_part *part,
+             const struct jst_rule *rule)
+{
+    const char *names = jst_diags_fmt(f->report, "'%s'%s '%s'", rule->a,
+                                      rule->more[0] != NULL ? "," : " or", rule->b);
+
+    for (size_t i = 0; i < JST_COUNT(rule->more) && rule->more[i] != NULL; i++) {
+        bool last = i + 1 == JST_COUNT(rule->more) || rule->more[i + 1] == NULL;
+
+        if (is_given(part, block, rule->more[i])) {
+            return;
+        }
+        names = jst_diags_fmt(f->report, "%s%s '%s'", names, last ? " or" : ",", rule->more[i]);
+    }
+    jst_diags_error(f->report, &part->node->at, rule->help, "%s lacks %s", block->title, names);
+}
+
 static void
 check_rule(struct jst_fill *f, const struct jst_block *block, const struct jst_part *part,
            const struct jst_rule *rule)
@@ -57,8 +76,7 @@ check_rule(struct jst_fill *f, const struct jst_block *block, const struct jst_p
         return;
     case JST_RULE_ONE_OF:
         if (!a && !b && !part->unknown) {
-            jst_diags_error(f->report, &part->node->at, rule->help, "%s lacks '%s' or '%s'",
-                            block->title, rule->a, rule->b);
+            check_one_of(f, block, part, rule);
         }
         return;
     }
@@ -204,4 +222,5 @@ jst_rules_check(struct jst_fill *f, const struct jst_block *block, void *object)
         check_redirect(f, object);
     }
     jst_rules_check_tls(f, block, object);
+    jst_rules_check_upstream(f, block, object);
 }

@@ -94,8 +94,8 @@ check_target(struct jst_fill *f, const struct jst_block *block, struct jst_part_
     }
 }
 
-static void
-check_pool(struct jst_fill *f, const struct jst_block *block, const struct jst_part_pool *pool)
+static bool
+has_https(const struct jst_part_pool *pool)
 {
     bool any = false;
 
@@ -103,7 +103,20 @@ check_pool(struct jst_fill *f, const struct jst_block *block, const struct jst_p
         /* Of one that is wrong nobody knows what it should have been. */
         any = any || pool->targets[i].part.bad || jst_part_is_https(pool->targets[i].url);
     }
-    if (pool->targets_n > 0 && !any) {
+    return any;
+}
+
+static void
+check_pool(struct jst_fill *f, const struct jst_block *block, const struct jst_part_pool *pool)
+{
+    size_t targets_n = pool->targets_n;
+    bool any = has_https(pool);
+
+    for (size_t i = 0; i < pool->slots_n; i++) {
+        any = any || pool->slots[i].part.bad || has_https(&pool->slots[i]);
+        targets_n += pool->slots[i].targets_n;
+    }
+    if (targets_n > 0 && !any) {
         check_https(f, block, &pool->part);
     }
 }
@@ -130,6 +143,7 @@ jst_rules_check_tls(struct jst_fill *f, const struct jst_block *block, void *obj
         return;
     case JST_BLOCK_POOL:
     case JST_BLOCK_ROUTE_POOL:
+    case JST_BLOCK_SLOT:
         check_pool(f, block, object);
         return;
     default:

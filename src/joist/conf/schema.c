@@ -2,51 +2,7 @@
 #include "conf/schema.h"
 
 #include "base/tls_groups.h"
-#include "conf/parts.h"
-
-/*
- * One line a key. `doc` is a sentence for the reference page and the editor's tooltip; it starts
- * with a capital and ends without a full stop.
- */
-#define AT(part_, member)                                                                          \
-    .offset = offsetof(struct part_, member), .width = sizeof(((struct part_ *)0)->member)
-#define KEY(part_, member, key_type, ...)                                                          \
-    {                                                                                              \
-        .name = #member, .name_n = sizeof(#member) - 1, .type = key_type, AT(part_, member),       \
-        __VA_ARGS__                                                                                \
-    }
-#define KEY_AS(key_name, part_, member, key_type, ...)                                             \
-    {                                                                                              \
-        .name = key_name, .name_n = sizeof(key_name) - 1, .type = key_type, AT(part_, member),     \
-        __VA_ARGS__                                                                                \
-    }
-#define LATER(key_name, part)                                                                      \
-    {                                                                                              \
-        .name = key_name, .name_n = sizeof(key_name) - 1, .type = JST_KEY_LATER, .doc = part       \
-    }
-#define LIST(array)  .keys = (array), .keys_n = JST_COUNT(array)
-#define RULES(array) .rules = (array), .rules_n = JST_COUNT(array)
-#define WORDS(...)                                                                                 \
-    .words = (const char *const[])                                                                 \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
-#define WORDS_LATER(...)                                                                           \
-    .words_later = (const struct jst_word_later[])                                                 \
-    {                                                                                              \
-        __VA_ARGS__,                                                                               \
-        {                                                                                          \
-            NULL, NULL                                                                             \
-        }                                                                                          \
-    }
-#define NOT_BOTH(first, second)                                                                    \
-    {                                                                                              \
-        JST_RULE_NOT_BOTH, first, second, NULL                                                     \
-    }
-#define NEEDS(first, second, remedy)                                                               \
-    {                                                                                              \
-        JST_RULE_NEEDS, first, second, remedy                                                      \
-    }
+#include "conf/schema_keys.h"
 
 static const struct jst_block blocks[JST_BLOCKS_N];
 
@@ -102,7 +58,7 @@ static const struct jst_key limits_keys[] = {
 };
 #define ROUTE_LIMITS_N 1
 
-/* The first four hold for a route too. */
+/* The first five hold for a route too. */
 static const struct jst_key timeouts_keys[] = {
     KEY_AS("body_idle", jst_part_timeouts, v.body_idle_ms, JST_KEY_DURATION, .fallback = "60s",
            .doc = "Without a byte of a request's body coming in or of a response going out"),
@@ -113,6 +69,10 @@ static const struct jst_key timeouts_keys[] = {
            .doc = "From the end of a request to the head of the origin's response (else 504)"),
     KEY_AS("upstream_idle", jst_part_timeouts, v.upstream_idle_ms, JST_KEY_DURATION,
            .fallback = "60s", .doc = "Without a byte of an origin's response body"),
+    KEY_AS("upstream_total", jst_part_timeouts, v.upstream_total_ms, JST_KEY_DURATION,
+           .fallback = "0",
+           .doc = "From the head of a request to the last byte of the response, waiting in a "
+                  "queue, further tries and all (else 504, or cut); not for tunnels"),
     KEY_AS("header", jst_part_timeouts, v.header_ms, JST_KEY_DURATION, .fallback = "10s",
            .doc = "For the whole head of a request to arrive (else 408)"),
     KEY_AS("keepalive", jst_part_timeouts, v.keepalive_ms, JST_KEY_DURATION, .fallback = "75s",
@@ -121,7 +81,7 @@ static const struct jst_key timeouts_keys[] = {
            .fallback = "4s",
            .doc = "An unused connection to an origin; keep it below the origin's own"),
 };
-#define ROUTE_TIMEOUTS_N 4
+#define ROUTE_TIMEOUTS_N 5
 
 static const struct jst_key log_keys[] = {
     KEY(jst_part_log, level, JST_KEY_WORD, .fallback = "info",
@@ -223,7 +183,7 @@ static const struct jst_key listener_keys[] = {
 };
 
 static const struct jst_rule listener_rules[] = {
-    {JST_RULE_NOT_BOTH, "tls", "redirect_https", "a listener with TLS is https already"},
+    {RULE(NOT_BOTH, "tls", "redirect_https", "a listener with TLS is https already")},
     NEEDS("proxy_protocol_from", "proxy_protocol", NULL),
 };
 
@@ -242,48 +202,8 @@ static const struct jst_key ech_keys[] = {
 
 static const struct jst_rule ech_rules[] = {
     NOT_BOTH("keys", "dir"),
-    {JST_RULE_ONE_OF, "keys", "dir", "for example: dir = \"ech\""},
+    ONE_OF("keys", "dir", "for example: dir = \"ech\""),
     NEEDS("keep", "dir", "the files of `keys` count as long as they stand there"),
-};
-
-static const struct jst_key origin_tls_keys[] = {
-    KEY_AS("sni", jst_part_origin, tls.sni, JST_KEY_TEXT, .check = jst_check_name,
-           .example = "\"app.internal\"",
-           .doc = "Name that the origin is asked for; else the URL's host"),
-    KEY_AS("verify_name", jst_part_origin, tls.verify_name, JST_KEY_TEXT, .check = jst_check_name,
-           .example = "\"app.internal\"",
-           .doc = "Name or address that the origin's certificate must have; else `sni`, else the "
-                  "URL's host"),
-    KEY_AS("ca", jst_part_origin, tls.ca, JST_KEY_TEXT, .flags = JST_KEY_PATH,
-           .check = jst_check_plain, .example = "\"internal-ca.pem\"",
-           .doc = "PEM file of the authorities that the origin's certificate must come from; else "
-                  "the system's"),
-    KEY_AS("cert", jst_part_origin, tls.cert, JST_KEY_TEXT, .flags = JST_KEY_PATH,
-           .check = jst_check_plain, .example = "\"client.pem\"",
-           .doc = "PEM file of the certificate to show to the origin"),
-    KEY_AS("key", jst_part_origin, tls.key, JST_KEY_TEXT, .flags = JST_KEY_PATH,
-           .check = jst_check_plain, .example = "\"client-key.pem\"",
-           .doc = "PEM file of its private key; else the key is in `cert` too"),
-    KEY_AS("http1_only", jst_part_origin, tls.http1_only, JST_KEY_BOOL, .fallback = "false",
-           .doc = "Do not offer HTTP/2 to the origin"),
-};
-
-static const struct jst_rule origin_tls_rules[] = {NEEDS("key", "cert", NULL)};
-
-static const struct jst_key target_keys[] = {
-    KEY(jst_part_target, url, JST_KEY_TEXT, .flags = JST_KEY_REQUIRED, .check = jst_check_target,
-        .example = "\"http://127.0.0.1:3000\"",
-        .doc = "\"http://host:port\", \"https://host\" (HTTP/2 where the origin offers it), "
-               "\"h2c://host:port\" (HTTP/2 without TLS) or \"unix:/run/app.sock\""),
-    KEY(jst_part_target, weight, JST_KEY_UINT, .fallback = "1", .min = 1, .max = 65535,
-        .example = "2", .doc = "Its share of the requests, compared with the other targets"),
-    KEY(jst_part_target, proxy_protocol, JST_KEY_WORD, .fallback = "off", WORDS("off", "v1", "v2"),
-        .doc = "Tell the origin who the client is, by a header of the PROXY protocol at the "
-               "beginning of each connection, before TLS: every request gets a connection of its "
-               "own, over HTTP/1.1"),
-    KEY(jst_part_target, srv, JST_KEY_BOOL, .fallback = "false",
-        .doc = "The URL's host is a service, as in \"http://_http._tcp.example.com\": its SRV "
-               "records say which hosts and ports there are, with priority and weight"),
 };
 
 static const struct jst_key dns_keys[] = {
@@ -300,97 +220,6 @@ static const struct jst_key dns_keys[] = {
            .doc = "An answer counts so long at least, however short its own TTL is"),
     KEY_AS("max_ttl", jst_part_dns, v.max_ttl_ms, JST_KEY_DURATION, .fallback = "5m", .min = 100,
            .max = 86400000, .doc = "An answer counts so long at most, however long its own TTL is"),
-};
-
-static const struct jst_key outlier_keys[] = {
-    KEY_AS("consecutive_5xx", jst_part_outlier, v.failures, JST_KEY_UINT, .fallback = "5", .min = 1,
-           .max = 1000000, .example = "5",
-           .doc = "So many failures one after the other: a status of 5xx, no connection, a reset, "
-                  "no answer in time, a malformed one"),
-    KEY_AS("eject", jst_part_outlier, v.eject_ms, JST_KEY_DURATION, .fallback = "30s", .min = 1,
-           .max = 86400000,
-           .doc = "For how long; each time longer, up to ten times, until it was well for as long "
-                  "as it was away"),
-    KEY_AS("max_ejected", jst_part_outlier, v.max_ejected_percent, JST_KEY_PERCENT,
-           .fallback = "50%", .min = 1, .max = 100, .example = "\"50%\"",
-           .doc = "At most so many of the targets at once, rounded down: of two one, of one none"),
-};
-
-static const struct jst_key breaker_keys[] = {
-    KEY_AS("error_rate", jst_part_breaker, v.error_percent, JST_KEY_PERCENT, .fallback = "50%",
-           .min = 1, .max = 100, .example = "\"50%\"",
-           .doc = "Share of failures that opens it (see outlier for what a failure is)"),
-    KEY_AS("min_requests", jst_part_breaker, v.min_requests, JST_KEY_UINT, .fallback = "10",
-           .min = 1, .max = 1000000, .example = "10",
-           .doc = "Requests in the window before the share counts"),
-    KEY_AS("window", jst_part_breaker, v.window_ms, JST_KEY_DURATION, .fallback = "10s", .min = 100,
-           .max = 3600000, .doc = "How far back it looks"),
-    KEY_AS("open", jst_part_breaker, v.open_ms, JST_KEY_DURATION, .fallback = "30s", .min = 1,
-           .max = 86400000,
-           .doc = "How long nothing is sent, up to 30% longer by chance; then one request is "
-                  "tried, and if it goes well, all are sent again"),
-};
-
-/* The name comes first: [upstreams.NAME] hides it, a route's `upstream` refers by it. */
-#define POOL_KEYS(targets_flags)                                                                   \
-    KEY(jst_part_pool, targets, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_TARGET],                \
-        .flags = (targets_flags), .example = "[\"http://127.0.0.1:3000\"]",                        \
-        .doc = "The origins: URLs, or tables with a URL and what goes with it"),                   \
-        KEY(jst_part_pool, strategy, JST_KEY_WORD, .fallback = "round_robin",                      \
-            WORDS("single", "round_robin", "least_conn", "least_latency", "hash", "random"),       \
-            .doc =                                                                                 \
-                "Which target takes a request: \"single\": the first that can be used, the "       \
-                "others stand by, in order; "                                                      \
-                "\"round_robin\": in turn, by weight; \"least_conn\": the one with the fewest "    \
-                "requests under way for its weight (among more than 16 targets: of five by "       \
-                "chance); \"least_latency\": of two by chance the one that answers sooner, "       \
-                "times its requests under way; \"hash\": the same `hash_key`, the same target, "   \
-                "as long as that has no more than 1.25 times its share; \"random\": by chance "    \
-                "and weight"),                                                                     \
-        KEY(jst_part_pool, hash_key, JST_KEY_TEXT, .fallback = "client",                           \
-            .check = jst_check_hash_key, .example = "\"cookie:session\"",                          \
-            .doc = "Of strategy \"hash\": \"client\" (its address), \"path\", \"header:NAME\" or " \
-                   "\"cookie:NAME\"; where a header or cookie is not there, the client counts"),   \
-        KEY_AS("slow_start", jst_part_pool, slow_start_ms, JST_KEY_DURATION, .fallback = "0",      \
-               .max = 3600000,                                                                     \
-               .doc = "How long the weight of a new or recovered target grows from a sixteenth "   \
-                      "to all of it; not for \"single\""),                                         \
-        KEY(jst_part_pool, panic, JST_KEY_PERCENT, .fallback = "50%", .max = 100,                  \
-            .example = "\"50%\"",                                                                  \
-            .doc = "When fewer of the targets than this are in order, the fault is hardly "        \
-                   "theirs: all are used (but for open breakers); \"0%\": never"),                 \
-        KEY(jst_part_pool, outlier, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_OUTLIER],            \
-            .example = "{ consecutive_5xx = 5, eject = \"30s\" }",                                 \
-            .doc = "Put a target aside for a while that fails again and again"),                   \
-        KEY(jst_part_pool, breaker, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_BREAKER],            \
-            .example = "{ error_rate = \"50%\", open = \"30s\" }",                                 \
-            .doc = "Send nothing for a while to a target that fails too often"),                   \
-        KEY(jst_part_pool, idle_max, JST_KEY_UINT, .fallback = "128", .max = 65535,                \
-            .example = "128", .doc = "Unused connections kept for each target and thread"),        \
-        LATER("health", "health checks"), LATER("retry", "retries"),                               \
-        LATER("max_inflight", "limits of a pool"), LATER("queue", "limits of a pool"),             \
-        LATER("sticky", "session affinity")
-
-static const struct jst_key pool_keys[] = {
-    KEY(jst_part_pool, name, JST_KEY_TEXT, .flags = JST_KEY_NAME, .check = jst_check_pool_name,
-        .doc = "The NAME of the table"),
-    POOL_KEYS(JST_KEY_REQUIRED),
-};
-
-static const struct jst_key route_pool_keys[] = {
-    KEY(jst_part_pool, name, JST_KEY_TEXT, .check = jst_check_pool_name, .example = "\"app\"",
-        .doc = "Name of a pool of [upstreams]; `upstream = \"NAME\"` is short for it"),
-    POOL_KEYS(0),
-};
-
-static const struct jst_rule route_pool_rules[] = {
-    NOT_BOTH("name", "targets"),    NOT_BOTH("name", "strategy"),
-    NOT_BOTH("name", "hash_key"),   NOT_BOTH("name", "slow_start"),
-    NOT_BOTH("name", "panic"),      NOT_BOTH("name", "outlier"),
-    NOT_BOTH("name", "breaker"),    NOT_BOTH("name", "idle_max"),
-    NOT_BOTH("name", "sni"),        NOT_BOTH("name", "verify_name"),
-    NOT_BOTH("name", "ca"),         NOT_BOTH("name", "cert"),
-    NOT_BOTH("name", "http1_only"), {JST_RULE_ONE_OF, "name", "targets", NULL},
 };
 
 static const struct jst_key respond_keys[] = {
@@ -558,7 +387,7 @@ static const struct jst_key route_keys[] = {
         .example = "{ hosts = [\"example.com\"], path_prefix = \"/api\" }",
         .doc = "Which requests it takes; none: all"),
     KEY_AS("upstream", jst_part_route, handler.upstream, JST_KEY_TABLE, .flags = JST_KEY_HANDLER,
-           .block = &blocks[JST_BLOCK_ROUTE_POOL], .example = "\"app\"",
+           .block = UPSTREAM_BLOCK(ROUTE_POOL), .example = "\"app\"",
            .doc = "Pass requests to a pool: its name, or a pool of its own"),
     KEY(jst_part_route, strip_prefix, JST_KEY_BOOL, .fallback = "false",
         .doc = "Files and origins see the path without `path_prefix`"),
@@ -593,7 +422,7 @@ static const struct jst_key file_keys[] = {
         .doc = "How names of origins are looked up"),
     KEY(jst_part_file, ech, JST_KEY_TABLE, .block = &blocks[JST_BLOCK_ECH],
         .doc = "Encrypted ClientHello, on every listener with TLS"),
-    KEY(jst_part_file, upstreams, JST_KEY_NAMED, .block = &blocks[JST_BLOCK_POOL],
+    KEY(jst_part_file, upstreams, JST_KEY_NAMED, .block = UPSTREAM_BLOCK(POOL),
         .doc = "Pools of origins, by name"),
     KEY(jst_part_file, sites, JST_KEY_TABLES, .block = &blocks[JST_BLOCK_SITE],
         .doc = "Virtual hosts: the short form"),
@@ -613,8 +442,6 @@ static const struct jst_key file_keys[] = {
     LATER("dashboard", "the dashboard"),
     LATER("store", "the state store"),
 };
-
-#define BLOCK(block_id, struct_type) .id = JST_BLOCK_##block_id, .bytes = sizeof(struct struct_type)
 
 static const struct jst_block blocks[JST_BLOCKS_N] = {
     [JST_BLOCK_FILE] = {BLOCK(FILE, jst_part_file), .name = "file", .title = "the file",
@@ -662,30 +489,6 @@ static const struct jst_block blocks[JST_BLOCKS_N] = {
                            "All addresses of a name are used, and asked for again when their "
                            "time is over; a name that is not found any more keeps its last "
                            "ones"},
-    [JST_BLOCK_POOL] = {BLOCK(POOL, jst_part_pool), .name = "upstream", .title = "[upstreams.NAME]",
-                        LIST(pool_keys), .base = &blocks[JST_BLOCK_ORIGIN_TLS],
-                        .doc = "A pool of origins that sites and routes refer to by NAME"},
-    [JST_BLOCK_TARGET] = {BLOCK(TARGET, jst_part_target), .name = "target",
-                          .title = "an entry of targets", LIST(target_keys), .short_key = "url",
-                          .base = &blocks[JST_BLOCK_ORIGIN_TLS],
-                          .doc = "A URL alone, or a table with these keys"},
-    [JST_BLOCK_OUTLIER] = {BLOCK(OUTLIER, jst_part_outlier), .name = "outlier",
-                           .title = "[upstreams.NAME.outlier]", LIST(outlier_keys),
-                           .doc = "`outlier = {}` with what stands here, or with other values"},
-    [JST_BLOCK_BREAKER] = {BLOCK(BREAKER, jst_part_breaker), .name = "breaker",
-                           .title = "[upstreams.NAME.breaker]", LIST(breaker_keys),
-                           .doc = "A circuit breaker for each target, the same one for all "
-                                  "threads. `breaker = {}` with what stands here, or with other "
-                                  "values. When all targets of a pool are cut off, requests get "
-                                  "503 with Retry-After"},
-    [JST_BLOCK_ORIGIN_TLS] = {.id = JST_BLOCK_ORIGIN_TLS,
-                              .name = "origin-tls",
-                              .title = "TLS to origins",
-                              LIST(origin_tls_keys),
-                              RULES(origin_tls_rules),
-                              .doc = "Keys of pools, for all of their targets, and of single "
-                                     "targets, for https://. What a target does not say is as the "
-                                     "pool says. Certificates are always verified"},
     [JST_BLOCK_SITE] = {BLOCK(SITE, jst_part_route), .name = "site", .title = "[[sites]]",
                         LIST(site_keys), RULES(site_rules), .base = &blocks[JST_BLOCK_HANDLER],
                         .doc = "A virtual host"},
@@ -717,11 +520,6 @@ static const struct jst_block blocks[JST_BLOCKS_N] = {
     [JST_BLOCK_MATCHERS] = {BLOCK(MATCHERS, jst_part_matchers), .name = "matchers",
                             .title = "[routes.matchers]", LIST(matchers_keys),
                             RULES(matchers_rules), .doc = "Which requests a route takes"},
-    [JST_BLOCK_ROUTE_POOL] = {BLOCK(ROUTE_POOL, jst_part_pool), .name = "route-upstream",
-                              .title = "[routes.upstream]", LIST(route_pool_keys),
-                              RULES(route_pool_rules), .short_key = "name",
-                              .base = &blocks[JST_BLOCK_ORIGIN_TLS],
-                              .doc = "The name of a pool alone, or a table with these keys"},
 };
 
 const struct jst_block *
@@ -733,7 +531,9 @@ jst_schema_root(void)
 const struct jst_block *
 jst_schema_block(enum jst_block_id id)
 {
-    return &blocks[id];
+    return id >= JST_BLOCK_ROUTE_POOL && id <= JST_BLOCK_ORIGIN_TLS
+               ? &jst_upstream_blocks[id - JST_BLOCK_ROUTE_POOL]
+               : &blocks[id];
 }
 
 ptrdiff_t

@@ -7,8 +7,8 @@
  *          filling (fill.c), the JSON Schema (schema_json.c), the reference page
  *          (schema_markdown.c) and `config show` (show.c).
  * Not:     what two keys mean together beyond "not both" and "needs the other": rules.c.
- * To add a key: a line in schema.c, a member in parts.h, its use in build.c. Nothing else.
- * Threads: constant data.
+ * To add a key: a line in schema.c (of pools: schema_upstream.c), a member in parts.h, its use in
+ * build.c. Nothing else. Threads: constant data.
  */
 #include "base/base.h"
 
@@ -31,15 +31,16 @@ enum jst_key_type {
 
 enum jst_key_flag {
     JST_KEY_REQUIRED = 1 << 0,
-    JST_KEY_ALWAYS = 1 << 1,  /* TABLE: made of defaults when absent */
-    JST_KEY_ONE_OK = 1 << 2,  /* TABLES, TEXTS: a single one is a list of one */
-    JST_KEY_PATH = 1 << 3,    /* TEXT, TEXTS: relative to the file's folder */
-    JST_KEY_STREAM = 1 << 4,  /* PATH: "stdout" and "stderr" are no files */
-    JST_KEY_MERGE = 1 << 5,   /* PAIRS: added to what the site has */
-    JST_KEY_FILES = 1 << 6,   /* belongs to `root` */
-    JST_KEY_PROXIED = 1 << 7, /* belongs to `proxy` */
-    JST_KEY_HANDLER = 1 << 8, /* says what answers: one of these in a route */
-    JST_KEY_NAME = 1 << 9,    /* NAMED: the table's own key goes here; not written inside */
+    JST_KEY_ALWAYS = 1 << 1,   /* TABLE: made of defaults when absent */
+    JST_KEY_ONE_OK = 1 << 2,   /* TABLES, TEXTS: a single one is a list of one */
+    JST_KEY_PATH = 1 << 3,     /* TEXT, TEXTS: relative to the file's folder */
+    JST_KEY_STREAM = 1 << 4,   /* PATH: "stdout" and "stderr" are no files */
+    JST_KEY_MERGE = 1 << 5,    /* PAIRS: added to what the site has */
+    JST_KEY_FILES = 1 << 6,    /* belongs to `root` */
+    JST_KEY_PROXIED = 1 << 7,  /* belongs to `proxy` */
+    JST_KEY_HANDLER = 1 << 8,  /* says what answers: one of these in a route */
+    JST_KEY_NUMBERS = 1 << 10, /* TEXTS: whole numbers too, kept as text */
+    JST_KEY_NAME = 1 << 9,     /* NAMED: the table's own key goes here; not written inside */
 };
 
 struct jst_block;
@@ -76,7 +77,7 @@ struct jst_key {
 enum jst_rule_kind {
     JST_RULE_NOT_BOTH, /* a and b exclude each other */
     JST_RULE_NEEDS,    /* a needs b */
-    JST_RULE_ONE_OF,   /* at least one of a and b */
+    JST_RULE_ONE_OF,   /* at least one of a, b and `more` */
 };
 
 struct jst_rule {
@@ -84,6 +85,7 @@ struct jst_rule {
     const char *a;
     const char *b;
     const char *help;
+    const char *more[2]; /* ONE_OF: NULL: no more */
 };
 
 /* In the order of the reference page. */
@@ -108,8 +110,15 @@ enum jst_block_id {
     JST_BLOCK_ROUTE_POOL,
     JST_BLOCK_POOL,
     JST_BLOCK_TARGET,
+    JST_BLOCK_HEALTH,
     JST_BLOCK_OUTLIER,
     JST_BLOCK_BREAKER,
+    JST_BLOCK_RETRY,
+    JST_BLOCK_HEDGE,
+    JST_BLOCK_QUEUE,
+    JST_BLOCK_STICKY,
+    JST_BLOCK_SLOT,
+    JST_BLOCK_SLOT_RULE,
     JST_BLOCK_ORIGIN_TLS, /* only as `base` of others */
     JST_BLOCK_LIMITS,
     JST_BLOCK_TIMEOUTS,
@@ -128,8 +137,10 @@ struct jst_block {
     const struct jst_block *base; /* more keys, shared with other blocks; NULL: none */
     const struct jst_rule *rules;
     size_t rules_n;
-    size_t bytes;          /* of its struct; 0 for one that is only a base */
-    const char *short_key; /* a plain value instead of a table is this key's; NULL: not so */
+    size_t bytes;                 /* of its struct; 0 for one that is only a base */
+    const char *short_key;        /* a plain value instead of a table is this key's; NULL: not so */
+    const struct jst_block *like; /* for the page: the keys from own_n on stand there; NULL: none */
+    size_t own_n;
 };
 
 /** The block of the whole file. */
@@ -161,14 +172,18 @@ jst_block_is_route(const struct jst_block *b)
 /** "http://", "https://" and "h2c://" at the start of an origin: their length, else 0. (check.c) */
 size_t jst_origin_scheme_bytes(struct jst_slice url);
 
+/** "204" or "200-299": statuses from 100 to 599. (check_upstream.c) */
+bool jst_status_range_parse(uint16_t *first, uint16_t *last, struct jst_slice text);
+
 /** The number of a key, or -1. */
 ptrdiff_t jst_block_find(const struct jst_block *b, struct jst_slice name);
 
 /** The number of a key that must be there: for code that names one. */
 size_t jst_block_get(const struct jst_block *b, const char *name);
 
-/* check.c: what single values must look like. */
+/* check.c, check_upstream.c: what single values must look like. */
 jst_check_f jst_check_bind, jst_check_cidr, jst_check_dns_server, jst_check_host, jst_check_path,
     jst_check_method, jst_check_field_name, jst_check_field_value, jst_check_target,
     jst_check_proxy, jst_check_pool_name, jst_check_hash_key, jst_check_plain, jst_check_redirect,
-    jst_check_error_page, jst_check_name;
+    jst_check_error_page, jst_check_name, jst_check_request_path, jst_check_slot_name,
+    jst_check_status_range, jst_check_retry_on;

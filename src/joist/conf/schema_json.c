@@ -108,6 +108,9 @@ print_short(struct print *p, const struct jst_block *block)
 
     if (key->type == JST_KEY_WORD) {
         print_words(p, key->words);
+    } else if (key->type == JST_KEY_DURATION) {
+        print_scalar(p, key);
+        (void)fputs(", " ENV_REF, p->out);
     } else {
         (void)fputs("{\"type\": \"string\"}", p->out);
     }
@@ -138,6 +141,8 @@ print_texts(struct print *p, const struct jst_key *key)
         (void)fputs("{\"anyOf\": [", p->out);
         print_words(p, key->words);
         (void)fputs(", " ENV_REF "]}", p->out);
+    } else if ((key->flags & JST_KEY_NUMBERS) != 0) {
+        (void)fputs("{\"type\": [\"string\", \"integer\"]}", p->out);
     } else {
         (void)fputs("{\"type\": \"string\"}", p->out);
     }
@@ -284,6 +289,10 @@ print_rule(struct print *p, const struct jst_block *block, const struct jst_rule
     print_given(p, block, rule->a);
     (void)fputs(between[rule->kind], p->out);
     print_given(p, block, rule->b);
+    for (size_t i = 0; i < JST_COUNT(rule->more) && rule->more[i] != NULL; i++) {
+        (void)fputs(between[rule->kind], p->out);
+        print_given(p, block, rule->more[i]);
+    }
     (void)fputs(after[rule->kind], p->out);
 }
 

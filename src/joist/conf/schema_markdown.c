@@ -24,9 +24,10 @@ type_text(const struct jst_key *key)
     case JST_KEY_WORD:
         return key->truth != NULL ? "true, false or word" : "word";
     case JST_KEY_TEXTS:
-        return key->words != NULL                   ? "list of words"
-               : (key->flags & JST_KEY_ONE_OK) != 0 ? "string or list of strings"
-                                                    : "list of strings";
+        return key->words != NULL                    ? "list of words"
+               : (key->flags & JST_KEY_ONE_OK) != 0  ? "string or list of strings"
+               : (key->flags & JST_KEY_NUMBERS) != 0 ? "list of strings and numbers"
+                                                     : "list of strings";
     case JST_KEY_PAIRS:
         return "table of strings";
     case JST_KEY_PAGES:
@@ -86,13 +87,15 @@ print_default(FILE *out, const struct jst_key *key)
     }
 }
 
-/* [TLS to origins](#tls-to-origins): anchors of titles that are plain words. */
+/* [TLS to origins](#tls-to-origins), [[upstreams.NAME]](#upstreamsname) */
 static void
 print_link(FILE *out, const char *title)
 {
     (void)fprintf(out, "[%s](#", title);
     for (const char *p = title; *p != '\0'; p++) {
-        (void)fputc(*p == ' ' ? '-' : jst_lower(*p), out);
+        if (strchr("[].", *p) == NULL) {
+            (void)fputc(*p == ' ' ? '-' : jst_lower(*p), out);
+        }
     }
     (void)fputc(')', out);
 }
@@ -101,13 +104,13 @@ static void
 print_block(FILE *out, const struct jst_block *block)
 {
     (void)fprintf(out, "\n### %s\n\n%s.\n", block->title, block->doc);
-    if (block->base != NULL) {
+    if (block->like != NULL || block->base != NULL) {
         (void)fputs("Takes the keys of ", out);
-        print_link(out, block->base->title);
+        print_link(out, block->like != NULL ? block->like->title : block->base->title);
         (void)fputs(" too.\n", out);
     }
     (void)fputs("\n| key | type | default | meaning |\n|---|---|---|---|\n", out);
-    for (size_t i = 0; i < block->keys_n; i++) {
+    for (size_t i = 0; i < (block->like != NULL ? block->own_n : block->keys_n); i++) {
         const struct jst_key *key = &block->keys[i];
 
         if (key->type == JST_KEY_LATER || (key->flags & JST_KEY_NAME) != 0) {

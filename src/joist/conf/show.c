@@ -4,14 +4,17 @@
  * same configuration, secrets apart.
  */
 #include "conf/show.h"
-#include "base/str.h"
 #include "conf/conf.h"
 #include "conf/schema.h"
 #include "conf/value.h"
 
 #include <stdlib.h>
 
-#define PREFIX_MAX 128
+/* The way to a table, the innermost first: "app", "upstreams". */
+struct path {
+    const struct path *outer; /* NULL: the outermost */
+    const char *name;
+};
 
 struct show {
     FILE *out;
@@ -20,7 +23,8 @@ struct show {
 };
 
 static void show_block(struct show *s, const struct jst_block *block, const void *object,
-                       const char *prefix);
+                       const struct path *at);
+static void print_value(struct show *s, const struct jst_key *key, const void *object);
 
 /* A value as TOML writes a string. Longer ones than the scratch holds are cut: no key has them but
  * the body of `respond`, for which there is room. */
@@ -104,7 +108,7 @@ print_texts(struct show *s, const struct jst_texts *list)
     (void)fputc(']', s->out);
 }
 
-/* { key = value, ... } of plain keys. */
+/* { key = value, ... } */
 static void
 print_inline_table(struct show *s, const struct jst_block *block, const void *object)
 {
@@ -114,8 +118,8 @@ print_inline_table(struct show *s, const struct jst_block *block, const void *ob
         const struct jst_key *key = jst_block_key(block, i);
 
         if (!jst_show_is_idle(block, object, key)) {
-            (void)jst_value_print(s->scratch, s->cap, object, key);
-            (void)fprintf(s->out, "%s%s = %s", before, key->name, s->scratch);
+            (void)fprintf(s->out, "%s%s = ", before, key->name);
+            print_value(s, key, object);
             before = ", ";
         }
     }
@@ -191,12 +195,35 @@ is_idle_tls(const struct jst_block *block, const void *object, const struct jst_
     return !https;
 }
 
+static bool
+is_pool(const struct jst_block *block)
+{
+    return block->id == JST_BLOCK_POOL || block->id == JST_BLOCK_ROUTE_POOL ||
+           block->id == JST_BLOCK_SLOT;
+}
+
+static bool
+is_idle_sticky(const struct jst_part_sticky *sticky, const struct jst_key *key)
+{
+    static const char *const of_cookie[] = {"path", "same_site", "insecure", "script"};
+
+    for (size_t i = 0; i < JST_COUNT(of_cookie); i++) {
+        if (strcmp(key->name, of_cookie[i]) == 0) {
+            return sticky->cookie == NULL;
+        }
+    }
+    return (strcmp(key->name, "table_max") == 0 && sticky->cookie != NULL) ||
+           (strcmp(key->name, "client") == 0 && !sticky->client);
+}
+
 bool
 jst_show_is_idle(const struct jst_block *block, const void *object, const struct jst_key *key)
 {
     const struct jst_part_route *route = object;
     const struct jst_part_pool *pool = object;
     const struct jst_part_ech *ech = object;
+    const struct jst_part_health *health = object;
+    const struct jst_part_slot_rule *rule = object;
 
     if ((key->flags & JST_KEY_NAME) != 0 || key->type == JST_KEY_LATER || is_empty(object, key)) {
         return true;
@@ -210,8 +237,22 @@ jst_show_is_idle(const struct jst_block *block, const void *object, const struct
     if (block->id == JST_BLOCK_ECH) {
         return strcmp(key->name, "keep") == 0 && ech->dir == NULL;
     }
-    if (block->id == JST_BLOCK_ROUTE_POOL) {
-        return pool->name != NULL && strcmp(key->name, "name") != 0;
+    if (block->id == JST_BLOCK_HEALTH) {
+        return health->type == JOIST_HEALTH_TCP && key->type != JST_KEY_DURATION &&
+               key->type != JST_KEY_UINT && key->type != JST_KEY_WORD;
+    }
+    if (block->id == JST_BLOCK_STICKY) {
+        return is_idle_sticky(object, key);
+    }
+    if (block->id == JST_BLOCK_SLOT_RULE) {
+        return strcmp(key->name, "percent") == 0 && rule->values.n > 0;
+    }
+    if (block->id == JST_BLOCK_ROUTE_POOL && pool->name != NULL) {
+        return strcmp(key->name, "name") != 0;
+    }
+    if (is_pool(block) && pool->slots_n == 0) {
+        return (strcmp(key->name, "hash_key") == 0 && pool->strategy != JOIST_STRATEGY_HASH) ||
+               (strcmp(key->name, "slow_start") == 0 && pool->strategy == JOIST_STRATEGY_SINGLE);
     }
     if (jst_block_is_route(block)) {
         const struct jst_part_handler *h = &route->handler;
@@ -226,16 +267,14 @@ static bool
 is_inline(const struct jst_key *key)
 {
     if (key->type == JST_KEY_TABLE || key->type == JST_KEY_TABLES) {
-        return key->block->id == JST_BLOCK_TARGET || key->block->id == JST_BLOCK_OUTLIER ||
-               key->block->id == JST_BLOCK_BREAKER;
+        return key->block->id >= JST_BLOCK_TARGET && key->block->id <= JST_BLOCK_STICKY;
     }
     return key->type < JST_KEY_TABLE;
 }
 
 static void
-show_inline(struct show *s, const struct jst_key *key, const void *object)
+print_value(struct show *s, const struct jst_key *key, const void *object)
 {
-    (void)fprintf(s->out, "%s = ", key->name);
     switch (key->type) {
     case JST_KEY_TEXTS:
         print_texts(s, jst_value_at_const(object, key));
@@ -256,45 +295,61 @@ show_inline(struct show *s, const struct jst_key *key, const void *object)
         (void)jst_value_print(s->scratch, s->cap, object, key);
         (void)fputs(s->scratch, s->out);
     }
-    (void)fputc('\n', s->out);
 }
 
 static void
-show_named(struct show *s, const struct jst_key *key, const void *object, const char *path)
+print_path(struct show *s, const struct path *at)
+{
+    if (at->outer != NULL) {
+        print_path(s, at->outer);
+        (void)fputc('.', s->out);
+    }
+    print_key(s, at->name);
+}
+
+static void
+print_header(struct show *s, const struct path *at, bool many)
+{
+    (void)fputs(many ? "\n[[" : "\n[", s->out);
+    print_path(s, at);
+    (void)fputs(many ? "]]\n" : "]\n", s->out);
+}
+
+static void
+show_named(struct show *s, const struct jst_key *key, const void *object, const struct path *outer)
 {
     const char *child = jst_show_pointer(object, key);
     size_t n = jst_show_count(object, key);
 
     for (size_t i = 0; i < n; i++, child += key->block->bytes) {
-        (void)fprintf(s->out, "\n[%s.", path);
-        print_key(s, jst_show_pointer(child, jst_block_key(key->block, 0)));
-        (void)fputs("]\n", s->out);
-        show_block(s, key->block, child, path);
+        struct path at = {outer, jst_show_pointer(child, jst_block_key(key->block, 0))};
+
+        print_header(s, &at, false);
+        show_block(s, key->block, child, &at);
     }
 }
 
 static void
-show_nested(struct show *s, const struct jst_key *key, const void *object, const char *prefix)
+show_nested(struct show *s, const struct jst_key *key, const void *object, const struct path *outer)
 {
-    char path[PREFIX_MAX];
+    struct path at = {outer, key->name};
     const char *child = jst_show_pointer(object, key);
     bool many = key->type == JST_KEY_TABLES;
     size_t n = many ? jst_show_count(object, key) : 1;
 
-    (void)jst_fmt(path, sizeof(path), "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", key->name);
     if (key->type == JST_KEY_NAMED) {
-        show_named(s, key, object, path);
+        show_named(s, key, object, &at);
         return;
     }
     for (size_t i = 0; i < n; i++, child += key->block->bytes) {
-        (void)fprintf(s->out, many ? "\n[[%s]]\n" : "\n[%s]\n", path);
-        show_block(s, key->block, child, path);
+        print_header(s, &at, many);
+        show_block(s, key->block, child, &at);
     }
 }
 
 /* Plain keys first: in TOML what follows a header belongs to it. */
 static void
-show_block(struct show *s, const struct jst_block *block, const void *object, const char *prefix)
+show_block(struct show *s, const struct jst_block *block, const void *object, const struct path *at)
 {
     size_t n = jst_block_keys_n(block);
 
@@ -302,7 +357,9 @@ show_block(struct show *s, const struct jst_block *block, const void *object, co
         const struct jst_key *key = jst_block_key(block, i);
 
         if (is_inline(key) && !jst_show_is_idle(block, object, key)) {
-            show_inline(s, key, object);
+            (void)fprintf(s->out, "%s = ", key->name);
+            print_value(s, key, object);
+            (void)fputc('\n', s->out);
         }
     }
     /* The base's first: a site's own tables before its routes, which would take them over. */
@@ -310,7 +367,7 @@ show_block(struct show *s, const struct jst_block *block, const void *object, co
         const struct jst_key *key = jst_block_key(block, (j + block->keys_n) % n);
 
         if (!is_inline(key) && !jst_show_is_idle(block, object, key)) {
-            show_nested(s, key, object, prefix);
+            show_nested(s, key, object, at);
         }
     }
 }
@@ -340,7 +397,7 @@ jst_conf_show(const struct jst_conf *conf, FILE *out)
 
     s.scratch = malloc(s.cap);
     if (s.scratch != NULL) {
-        show_block(&s, jst_schema_root(), conf->file, "");
+        show_block(&s, jst_schema_root(), conf->file, NULL);
     }
     free(s.scratch);
 }

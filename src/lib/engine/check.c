@@ -117,6 +117,20 @@ check_target(struct jst_report *r, const struct joist_target_conf *t)
     }
 }
 
+/* Of the last one with that name. */
+static const struct joist_pos *
+place_of_pool(const struct joist_conf *conf, const char *name)
+{
+    const struct joist_pos *pos = NULL;
+
+    for (size_t i = 0; i < conf->pools_n; i++) {
+        if (conf->pools[i].name != NULL && strcmp(conf->pools[i].name, name) == 0) {
+            pos = &conf->pools[i].pos;
+        }
+    }
+    return pos;
+}
+
 static const char **
 check_pools(struct jst_report *r, const struct joist_conf *conf)
 {
@@ -128,10 +142,11 @@ check_pools(struct jst_report *r, const struct joist_conf *conf)
         if (names != NULL) {
             names[i] = p->name != NULL ? p->name : "";
         }
-        if (p->targets_n == 0) {
+        if (p->targets_n == 0 && p->slots_n == 0) {
             WRONG(r, &p->pos, "upstream '%s' has no targets", p->name);
         }
         jst_report_balance(r, p);
+        jst_report_slots(r, conf, p);
         for (size_t t = 0; t < p->targets_n; t++) {
             check_target(r, &p->targets[t]);
             for (size_t u = 0; u < t && p->targets_n < 4096; u++) {
@@ -149,7 +164,7 @@ check_pools(struct jst_report *r, const struct joist_conf *conf)
     qsort(names, conf->pools_n, sizeof(*names), compare_names);
     for (size_t i = 1; i < conf->pools_n; i++) {
         if (strcmp(names[i - 1], names[i]) == 0) {
-            WRONG(r, NULL, "two upstreams are named '%s'", names[i]);
+            WRONG(r, place_of_pool(conf, names[i]), "two upstreams are named '%s'", names[i]);
         }
     }
     return names;

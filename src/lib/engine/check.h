@@ -31,6 +31,10 @@ bool jst_report_conf(struct jst_report *r, const struct joist_conf *conf);
 /** The part of it about one pool's strategy, outlier and breaker. */
 void jst_report_balance(struct jst_report *r, const struct joist_pool_conf *pool);
 
+/** The part of it about one pool's slots and the rules that choose one. */
+void jst_report_slots(struct jst_report *r, const struct joist_conf *conf,
+                      const struct joist_pool_conf *pool);
+
 /** The part of it about TLS. */
 bool jst_report_tls(struct jst_report *r, const struct joist_conf *conf);
 

@@ -48,6 +48,9 @@ jst_report_balance(struct jst_report *r, const struct joist_pool_conf *p)
         (p->hash_name == NULL || !is_token(p->hash_name))) {
         WRONG(r, &p->pos, "upstream '%s': the hash needs the name of a header or cookie", p->name);
     }
+    if (p->strategy == JOIST_STRATEGY_SINGLE && p->slow_start_ms > 0) {
+        WRONG(r, &p->pos, "upstream '%s': strategy single has no slow_start", p->name);
+    }
     check_percent(r, p, "panic", p->panic_percent, 0);
     if (p->outlier != NULL) {
         check_percent(r, p, "outlier.max_ejected", p->outlier->max_ejected_percent, 1);

@@ -173,18 +173,31 @@ refuse(struct jst_tls_report *report, const struct joist_target_conf *conf, cons
     return JOIST_E_INVAL;
 }
 
-/* A certificate can hold only these (RFC 9525 6.3; an underscore is seen in inner networks). */
+/* A certificate can hold only these (RFC 9525 6.3, RFC 1034 3.5; an underscore is seen in inner
+ * networks). */
+static bool
+is_dns_label(struct jst_slice label)
+{
+    for (size_t i = 0; i < label.n; i++) {
+        char c = label.p[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_')) {
+            return false;
+        }
+    }
+    return label.n > 0 && label.n <= 63 && label.p[0] != '-' && label.p[label.n - 1] != '-';
+}
+
+/* A dot in front would mean any name below it (X509_check_host(3)). */
 static bool
 is_dns_name(struct jst_slice host)
 {
     if (host.n == 0 || host.n > HOST_BYTES_MAX) {
         return false;
     }
-    for (size_t i = 0; i < host.n; i++) {
-        char c = host.p[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '.' || c == '_')) {
+    while (host.n > 0) {
+        if (!is_dns_label(jst_slice_cut(&host, '.'))) {
             return false;
         }
     }

@@ -27,7 +27,6 @@ static const struct wrong wrongs[] = {
     {"[acme]\n" SITE, "'acme' is not there yet (ACME)"},
     {"[server]\nuser = \"www\"\n" SITE, "'user' is not there yet"},
     {"[[routes]]\nroot = \".\"\nfilters = []\n", "'filters' is not there yet"},
-    {"[upstreams.a]\ntargets = [\"http://a\"]\nhealth = {}\n" SITE, "'health' is not there yet"},
     {"[[sites]]\nproxy = \"fcgi://a\"\n", "FastCGI is not there yet"},
     {"[[sites]]\nproxy = \"h2://a\"\n", "h2c:// speaks it without TLS"},
     /* balancing */
@@ -111,8 +110,8 @@ static const struct wrong wrongs[] = {
     {"[[sites]]\nproxy = \"http://a\"\nlisting = true\n", "'listing' is for files"},
     {SITE "proxy_host = \"a\"\n", "'proxy_host' is for origins"},
     {"[[listeners]]\nname = \"a\"\n" SITE, "1:1: error: [[listeners]] lacks the key 'bind'"},
-    {"[upstreams.a]\n" SITE, "[upstreams.NAME] lacks the key 'targets'"},
-    {"[[routes]]\nupstream = {}\n", "lacks 'name' or 'targets'"},
+    {"[upstreams.a]\n" SITE, "[upstreams.NAME] lacks 'targets' or 'slots'"},
+    {"[[routes]]\nupstream = {}\n", "lacks 'name', 'targets' or 'slots'"},
     {"[[routes]]\nupstream = { name = \"a\", strategy = \"single\" }\n", "exclude each other"},
     {"[[sites]]\nredirect = {}\n", "lacks the key 'to'"},
     /* references */

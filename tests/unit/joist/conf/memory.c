@@ -15,6 +15,9 @@ static const char *const texts[] = {
     "tls = { cert = [\"e\", \"r\"], key = [\"f\", \"s\"] }\n[upstreams.app]\nca = \"ca\"\n"
     "targets = [\"https://a\", { url = \"h2c://b\" }]\n",
     "[ech]\ndir = \"tests/no/such/folder\"\n[[sites]]\nroot = \".\"\ntls = { cert = [] }\n",
+    "[upstreams.a]\nhealth = \"/\"\nretry = { on = [502] }\nsticky = { client = true }\n"
+    "[upstreams.a.slots.b]\ntargets = [\"http://a\"]\n[[upstreams.a.rules]]\nslot = \"b\"\n"
+    "cookie = \"c\"\nvalues = \"1\"\n[[sites]]\nproxy = \"a.b\"\n",
     "[server]\nthreads = 0\nvai = 1\n[[sites]]\nroot = 3\nproxy = \"nope\"\n[sites.tls]\n",
 };
 

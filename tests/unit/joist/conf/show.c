@@ -40,6 +40,14 @@ static const char *const files[] = {
     "[[listeners]]\nbind = \":81\"\nproxy_protocol = false\n[[listeners]]\nbind = \":82\"\n"
     "proxy_protocol = \"v2\"\n[upstreams.a]\ntargets = [{ url = \"http://x\", proxy_protocol = "
     "\"v1\" }]\n[[sites]]\nproxy = \"a\"\n",
+    "[upstreams.\"a b\"]\nretry = { on = [\"failure\", 502] }\nhealth = { type = \"tcp\" }\n"
+    "[upstreams.\"a b\".slots.\"x y\"]\ntargets = [\"http://x\"]\nsticky = { cookie = \"c\" }\n"
+    "[upstreams.\"a b\".slots.z]\ntargets = [\"http://x\"]\nsticky = { client = true }\n"
+    "max_inflight = 1\nqueue = { max = 1 }\nhedge = \"9ms\"\nhealth = { port = 9 }\n"
+    "[[upstreams.\"a b\".rules]]\nslot = \"z\"\nheader = \"h\"\nvalues = \"1\"\n"
+    "[[upstreams.\"a b\".rules]]\nslot = \"z\"\ncookie = \"h\"\npercent = 7\n"
+    "[[sites]]\nproxy = \"a b\"\n[[routes]]\nmatchers = { hosts = [\"h\"] }\nupstream = { "
+    "slots = { a = { targets = [\"http://a\"] } } }\n",
     "[log]\naccess = \"off\"\n[[sites]]\nrespond = \"line\\none \\u0001 $${x} é\"\n",
 };
 

@@ -150,6 +150,11 @@ test_schema(void **state)
             if (b->bytes > 0) {
                 (void)jst_block_get(b, b->rules[i].a);
                 (void)jst_block_get(b, b->rules[i].b);
+                for (size_t j = 0; j < JST_COUNT(b->rules[i].more); j++) {
+                    if (b->rules[i].more[j] != NULL) {
+                        (void)jst_block_get(b, b->rules[i].more[j]);
+                    }
+                }
             }
         }
     }
