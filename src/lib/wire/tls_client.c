@@ -146,7 +146,9 @@ set_names(struct jst_tls_client *t, const struct jst_tls_client_conf *conf,
         free(t->sni);
         t->sni = NULL;
     }
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    /* RFC 9525 6.3: a subject's common name is no host name, also where there are no others. */
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     ok = is_address(t->verify_name) ? X509_VERIFY_PARAM_set1_ip_asc(param, t->verify_name)
                                     : X509_VERIFY_PARAM_set1_host(param, t->verify_name, 0);
     return ok == 1 ? JOIST_OK : JOIST_E_NOMEM;

@@ -538,6 +538,14 @@ test_verification(void **state)
     verify("self", "other-ca", "a.example", "self-signed certificate (a.example)");
 }
 
+/* RFC 9525 6.3: what looks like a name in the subject is none. */
+static void
+test_common_name_is_no_host_name(void **state)
+{
+    (void)state;
+    verify("common.example", "ca", "common.example", "hostname mismatch (common.example)");
+}
+
 static void
 test_names_of_origins(void **state)
 {
@@ -592,6 +600,7 @@ begin(void **state)
                                   .from_s = -3600,
                                   .until_s = 86400});
     help_make_leaf("user", NULL, "ca");
+    help_make_leaf("common.example", NULL, "ca"); /* CN=common.example, no other name */
     help_make_leaf("stranger", NULL, "other-ca");
     help_make_leaf("self", "DNS:a.example", NULL);
     help_make(&(struct help_spec){
@@ -608,11 +617,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_certificate_by_name), cmocka_unit_test(test_many_names),
-        cmocka_unit_test(test_wrong_files),         cmocka_unit_test(test_odd_files),
-        cmocka_unit_test(test_wrong_listener),      cmocka_unit_test(test_staple),
-        cmocka_unit_test(test_wrong_staple),        cmocka_unit_test(test_client_certificates),
-        cmocka_unit_test(test_verification),        cmocka_unit_test(test_names_of_origins),
+        cmocka_unit_test(test_certificate_by_name),
+        cmocka_unit_test(test_many_names),
+        cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_odd_files),
+        cmocka_unit_test(test_wrong_listener),
+        cmocka_unit_test(test_staple),
+        cmocka_unit_test(test_wrong_staple),
+        cmocka_unit_test(test_client_certificates),
+        cmocka_unit_test(test_verification),
+        cmocka_unit_test(test_names_of_origins),
+        cmocka_unit_test(test_common_name_is_no_host_name),
     };
 
     return cmocka_run_group_tests_name("wire/tls_names", tests, begin, help_finish);
