@@ -140,7 +140,8 @@ struct joist_listener_conf {
     const struct joist_tls_conf *tls; /* NULL: plain */
     bool h1;                          /* HTTP/1.1 is spoken here; neither this nor h2: it is too */
     bool h2;                          /* HTTP/2: with TLS by ALPN, plain by prior knowledge */
-    uint16_t https_port; /* plain: every request gets a 301 to this port; 0: it is served */
+    /* Plain: requests for hosts that a route takes get a 301 to this port; 0: they are served */
+    uint16_t https_port;
     enum joist_proxy_protocol proxy_protocol; /* connections must begin with its header */
     /* CIDRs of who may and must send it; who connects from elsewhere is served as a plain client.
      * None: everyone. Unix sockets always count as named here */

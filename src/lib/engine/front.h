@@ -12,7 +12,7 @@
 
 struct jst_front {
     struct jst_tls_server *tls; /* owned; NULL: plain */
-    uint16_t https_port;        /* every request gets a redirect there; 0: it is served */
+    uint16_t https_port;        /* requests get a redirect there; 0: they are served */
     bool h1;
     bool h2;
     bool asks_cert;              /* of clients: X-Client-* is ours to say */

@@ -2,6 +2,7 @@
 #include "engine/gate.h"
 
 #include "base/str.h"
+#include "sys/addr.h"
 
 #define HTTPS_PORT 443
 
@@ -27,6 +28,53 @@ lacks_certificate(const struct jst_stream *s, const struct jst_front *front)
     return front->needs_cert && (s->peer->tls == NULL || s->peer->tls->fingerprint.n == 0);
 }
 
+/* Clients send no address as a name (RFC 6066 3), so none is refused for it. */
+static bool
+is_address(struct jst_slice host)
+{
+    struct jst_addr a;
+
+    return host.p[0] == '[' || jst_addr_literal(&a, host, 0) == JOIST_OK;
+}
+
+/* Would one of the listeners with TLS shake hands for this host? Where there is none, the redirect
+ * leads to somebody else's, of whom nothing is known. */
+static bool
+is_certified(const struct jst_fronts *fronts, struct jst_slice host)
+{
+    bool refused = false;
+
+    for (size_t i = 0; i < fronts->n; i++) {
+        const struct jst_tls_server *tls = fronts->v[i].tls;
+
+        if (tls != NULL && jst_tls_server_takes(tls, host)) {
+            return true;
+        }
+        refused = refused || tls != NULL;
+    }
+    return !refused || is_address(host);
+}
+
+/* The host is what the client says: who says a name that is not served here must not be led there
+ * (a cache would keep it for others). The answers are those of the TLS side. */
+static struct jst_gate
+check_redirect(const struct jst_stream *s, uint16_t https_port)
+{
+    const struct jst_snapshot *snap = jst_gen_of(s)->snap;
+
+    if (s->req.host.n == 0) {
+        return (struct jst_gate){400, "no host to redirect to", 0};
+    }
+    if (!jst_routes_has_host(snap->table, s->req.host)) {
+        return (struct jst_gate){404, "no route", 0};
+    }
+    if (!is_certified(snap->fronts, s->req.host)) {
+        JST_STAT_ADD(s->local, misdirected, 1);
+        return (struct jst_gate){421, "no certificate is for this name", 0};
+    }
+    return (struct jst_gate){301, NULL, https_port};
+}
+
 struct jst_gate
 jst_gate_check(const struct jst_stream *s, const struct jst_front *front)
 {
@@ -34,10 +82,7 @@ jst_gate_check(const struct jst_stream *s, const struct jst_front *front)
         return (struct jst_gate){501, "CONNECT is for forward proxies", 0};
     }
     if (JST_UNLIKELY(front->https_port != 0) && s->peer->tls == NULL) {
-        if (s->req.host.n == 0) {
-            return (struct jst_gate){400, "no host to redirect to", 0};
-        }
-        return (struct jst_gate){301, NULL, front->https_port};
+        return check_redirect(s, front->https_port);
     }
     if (JST_UNLIKELY(is_misdirected(s, front))) {
         JST_STAT_ADD(s->local, misdirected, 1);

@@ -31,6 +31,12 @@ choose_host(const struct jst_routes *r, struct jst_slice host)
     return found != JST_ROUTE_NONE ? found : r->any_host;
 }
 
+bool
+jst_routes_has_host(const struct jst_routes *r, struct jst_slice host)
+{
+    return choose_host(r, host) != JST_ROUTE_NONE;
+}
+
 /* ---- conditions ---- */
 
 static bool

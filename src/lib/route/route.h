@@ -43,6 +43,9 @@ int jst_routes_find(const struct jst_routes *r, const struct jst_route_query *q)
 size_t jst_routes_allowed(const struct jst_routes *r, const struct jst_route_query *q, char *out,
                           size_t cap);
 
+/** Is there any route for this host: its own, its wildcard's, or one for any host? */
+bool jst_routes_has_host(const struct jst_routes *r, struct jst_slice host);
+
 /** Bytes that the table takes, for the benchmark. */
 size_t jst_routes_bytes(const struct jst_routes *r);
 

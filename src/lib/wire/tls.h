@@ -79,6 +79,10 @@ void jst_tls_server_unref(struct jst_tls_server **take);
 bool jst_tls_server_same_cert(const struct jst_tls_server *s, struct jst_slice a,
                               struct jst_slice b);
 
+/** Would a handshake that asks for `name` (lower case) get a certificate? No only where unknown
+ * names are refused. */
+bool jst_tls_server_takes(const struct jst_tls_server *s, struct jst_slice name);
+
 /**
  * Right after jst_conn_open(): speak TLS on `c`. on_connected comes when the handshake is complete
  * (with 0-RTT: when early data may be read), or on_failed with JOIST_E_TLS, JOIST_E_CERT (client's

@@ -28,6 +28,13 @@ fallback_covers(const struct jst_tls_server *s, struct jst_slice name)
     return false;
 }
 
+bool
+jst_tls_server_takes(const struct jst_tls_server *s, struct jst_slice name)
+{
+    return !s->reject_unknown_sni || jst_tls_certs_find(s->certs, name) != NULL ||
+           fallback_covers(s, name);
+}
+
 const struct jst_tls_site *
 jst_tls_server_find(const struct jst_tls_server *s, struct jst_slice name, bool *unknown)
 {
@@ -82,7 +89,7 @@ on_name(SSL *ssl, int *alert, void *arg)
 
     t->site = jst_tls_server_find(s, name, &unknown);
     t->info.sni_unknown = unknown;
-    if (unknown && s->reject_unknown_sni && !fallback_covers(s, name)) {
+    if (unknown && !jst_tls_server_takes(s, name)) {
         *alert = SSL_AD_UNRECOGNIZED_NAME;
         jst_tls_note(t, "no certificate is for the name %.*s", JST_PRI(shown(name)));
         return SSL_TLSEXT_ERR_ALERT_FATAL;

@@ -237,63 +237,6 @@ test_hsts_over_tls_alone(void **state)
     end(&e);
 }
 
-static void
-test_redirect_to_https(void **state)
-{
-    static const struct {
-        const char *request;
-        int status;
-        const char *has;
-    } cases[] = {
-        {"GET /x%20y?q=1&r HTTP/1.1\r\nHost: A.test:8080\r\n\r\n", 301,
-         "\r\nLocation: https://a.test:5001/x%20y?q=1&r\r\n"},
-        {"GET //evil.test HTTP/1.1\r\nHost: a.test\r\n\r\n", 301,
-         "\r\nLocation: https://a.test:5001//evil.test\r\n"},
-        {"POST /form? HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc", 301,
-         "\r\nLocation: https://a.test:5001/form?\r\n"},
-        {"OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n", 301,
-         "\r\nLocation: https://a.test:5001/\r\n"},
-        {"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 301, "\r\nLocation: https://[::1]:5001/\r\n"},
-        {"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", 301, "\r\nServer: joist\r\n"},
-        {"GET / HTTP/1.0\r\n\r\n", 400, "\r\n"},
-    };
-    struct joist_engine *e;
-
-    (void)state;
-    setup_init(&s, 1);
-    s.listeners[0].https_port = 5001;
-    setup_respond(&s, "/", "never seen");
-    e = setup_start(&s);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(client_connect(&plain, joist_engine_port(e, 0)), 0);
-        client_send(&plain, cases[i].request);
-        client_reply(&plain, &r);
-        if (r.status != cases[i].status || strstr(r.head, cases[i].has) == NULL) {
-            fail_msg("%s: %s", cases[i].request, r.head);
-        }
-        client_close(&plain);
-    }
-    joist_engine_destroy(&e);
-}
-
-static void
-test_redirect_to_the_usual_port(void **state)
-{
-    struct joist_engine *e;
-
-    (void)state;
-    setup_init(&s, 1);
-    s.listeners[0].https_port = 443;
-    setup_respond(&s, "/", "never seen");
-    e = setup_start(&s);
-    assert_int_equal(client_connect(&plain, joist_engine_port(e, 0)), 0);
-    client_get(&plain, &r, "/x");
-    assert_int_equal(r.status, 301);
-    assert_non_null(strstr(r.head, "\r\nLocation: https://a.test/x\r\n"));
-    client_close(&plain);
-    joist_engine_destroy(&e);
-}
-
 /* ---- connections ---- */
 
 /* Who never finishes the handshake is a connection all the same. */
@@ -396,8 +339,6 @@ main(void)
         cmocka_unit_test(test_unknown_name_is_refused_if_so_wished),
         cmocka_unit_test(test_the_record_tells_of_tls),
         cmocka_unit_test(test_hsts_over_tls_alone),
-        cmocka_unit_test(test_redirect_to_https),
-        cmocka_unit_test(test_redirect_to_the_usual_port),
         cmocka_unit_test(test_a_handshake_counts_as_connection),
         cmocka_unit_test(test_a_drain_ends_handshakes),
         cmocka_unit_test(test_garbage),
