@@ -93,6 +93,40 @@ check_listener(struct jst_fill *f, struct jst_part_listener *l, bool certs)
     l->tls = NULL; /* so that the engine checks the rest of it and does not say this again */
 }
 
+/* Where it is written; not what its routes take over. */
+static void
+warn_of_hsts(struct jst_fill *f, const struct jst_part_route *routes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct jst_part_route *route = &routes[i];
+
+        if (route->handler.hsts_ms > 0 && is_written(&route->part, "hsts")) {
+            jst_diags_warn(f->report, jst_rules_place(&route->part, "hsts"), NULL,
+                           "'hsts' has no effect: it is said over TLS alone (RFC 6797), and no "
+                           "listener speaks TLS");
+        }
+        warn_of_hsts(f, route->routes, route->routes_n);
+    }
+}
+
+/* What needs TLS that is not there. Not an error: somebody else may speak it. */
+static void
+warn_without_tls(struct jst_fill *f, const struct jst_part_file *file)
+{
+    for (size_t i = 0; i < file->listeners_n; i++) {
+        const struct jst_part_listener *l = &file->listeners[i];
+
+        if (l->redirect_https != 0) {
+            jst_diags_warn(f->report, jst_rules_place(&l->part, "redirect_https"),
+                           "add [[listeners]] with bind = \":443\" and tls = {}",
+                           "'redirect_https' leads to port %u, and no listener speaks TLS",
+                           l->redirect_https);
+        }
+    }
+    warn_of_hsts(f, file->sites, file->sites_n);
+    warn_of_hsts(f, file->routes, file->routes_n);
+}
+
 void
 jst_fill_listeners(struct jst_fill *f, struct jst_part_file *file, const struct jst_node *root)
 {
@@ -123,5 +157,7 @@ jst_fill_listeners(struct jst_fill *f, struct jst_part_file *file, const struct 
         jst_diags_error(f->report, jst_rules_place(&site->part, "tls"),
                         "add [[listeners]] with bind = \":443\" and tls = {}",
                         "there is no listener with TLS for this certificate");
+        return;
     }
+    warn_without_tls(f, file);
 }

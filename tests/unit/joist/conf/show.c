@@ -32,6 +32,7 @@ static const char *const files[] = {
     "[[listeners]]\nbind = \":80\"\nredirect_https = 8443\n[ech]\nkeys = \"e\"\n[[sites]]\nhost "
     "= \"a\"\nroot = \"www\"\nhsts = true\ntls = { cert = [\"e\", \"r\"], key = [\"f\", "
     "\"s\"] }\n[[sites]]\nroot = \"www\"\ntls = \"off\"\n",
+    "[[listeners]]\nbind = \":443\"\ntls = { cert = \"c\" }\n"
     "[upstreams.a]\nca = \"ca\"\nhttp1_only = true\ncert = \"c\"\nkey = \"k\"\ntargets = "
     "[\"https://x\", \"http://y\", { url = \"https://z\", sni = \"s\", http1_only = false, cert = "
     "\"own\" }]\n[[sites]]\nproxy = \"a\"\nhsts = \"365d\"\n",

@@ -133,7 +133,7 @@ test_listener(void **state)
 static void
 test_hsts_debug_streams(void **state)
 {
-    struct loaded l = load_good("[server]\ndebug = true\n[limits]\nh2_streams = 7\n"
+    struct loaded l = load_good("[server]\ndebug = true\n[limits]\nh2_streams = 7\n" LISTENER TLS
                                 "[[sites]]\nhost = \"a\"\nroot = \".\"\nhsts = true\n"
                                 "[[sites.routes]]\npath = \"/x\"\n"
                                 "[[sites.routes]]\npath = \"/y\"\nhsts = \"1h\"\n"
@@ -290,6 +290,45 @@ test_wrong(void **state)
     }
 }
 
+/* Good, but hardly what was meant: `says` is all that is warned of, line by line. */
+static const struct {
+    const char *toml;
+    const char *says[3];
+} doubts[] = {
+    {SITE "hsts = true\n", {"3:1: warning: 'hsts' has no effect"}},
+    {SITE "hsts = false\n", {NULL}},
+    {SITE "hsts = true\n[[sites.routes]]\npath = \"/a\"\n[[sites.routes]]\npath = \"/b\"\n"
+          "hsts = \"1h\"\n",
+     {"3:1: warning: 'hsts' has", "8:1: warning: 'hsts' has"}},
+    {"[[routes]]\nrespond = \"x\"\nhsts = \"1h\"\n", {"3:1: warning: 'hsts' has no effect"}},
+    {LISTENER "redirect_https = 8443\n" SITE,
+     {"3:1: warning: 'redirect_https' leads to port 8443, and no listener speaks TLS"}},
+    {LISTENER "redirect_https = true\n[[listeners]]\nbind = \":1443\"\n"
+              "tls = { cert = \"c\" }\n" SITE "hsts = true\n",
+     {NULL}},
+    {NAMED "tls = { cert = \"c\" }\nhsts = true\n", {NULL}},
+};
+
+static void
+test_doubtful(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < JST_COUNT(doubts); i++) {
+        struct loaded l = load_text(doubts[i].toml);
+        size_t n = 0;
+
+        for (; n < JST_COUNT(doubts[i].says) && doubts[i].says[n] != NULL; n++) {
+            if (strstr(l.text, doubts[i].says[n]) == NULL) {
+                fail_msg("%s: '%s' is not in '%s'", doubts[i].toml, doubts[i].says[n], l.text);
+            }
+        }
+        if (l.report.errors_n != 0 || l.report.warnings_n != n) {
+            fail_msg("%s: %s", doubts[i].toml, l.text);
+        }
+        unload(&l);
+    }
+}
+
 /* One mistake is one error: what follows from it is not said. */
 static void
 test_no_cascade(void **state)
@@ -353,6 +392,7 @@ main(void)
         cmocka_unit_test(test_hsts_debug_streams),
         cmocka_unit_test(test_origins),
         cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_doubtful),
         cmocka_unit_test(test_no_cascade),
         cmocka_unit_test(test_variables),
     };
