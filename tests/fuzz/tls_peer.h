@@ -53,8 +53,8 @@ peer_on_closed(struct jst_conn *c)
     ((struct peer *)c)->closed++;
 }
 
-static const struct jst_conn_events peer_events = {peer_on_readable, NULL, peer_on_connected,
-                                                   peer_on_failed, peer_on_closed};
+static const struct jst_conn_events peer_events = {
+    peer_on_readable, NULL, peer_on_connected, peer_on_failed, peer_on_closed, NULL};
 
 /* A self-signed certificate and its key in a file that has no name. */
 static void

@@ -144,11 +144,14 @@
 /* How often one request may be started again because the origin did nothing with it. */
 #define JST_UPSTREAM_RETRIES_MAX 3u
 
-/* A new address of a name has its share of the time to connect, and so long at least, before the
- * next one is tried (RFC 8305 5 has the 250 ms); so many of a call may have their time, the last of
- * them all of it. */
-#define JST_ADDR_ATTEMPT_MS 250u
-#define JST_ADDR_SLOW_MAX   4u
+/* An address of a name that has not connected for so long gets company: the next one is begun
+ * beside it (RFC 8305 5). So many are under way for one connection; the oldest gives way. */
+#define JST_RACE_STEP_MS  250u
+#define JST_RACE_OPEN_MAX 8u
+/* An address that let us connect and does not shake hands has its share of the time, in so many
+ * parts, and so long at least, before another one is tried. */
+#define JST_ADDR_SHAKES_MAX 4u
+#define JST_ADDR_SHAKE_MS   250u
 /* An address that could not be connected to is left out for so long. */
 #define JST_ADDR_SKIP_MS 10000u
 

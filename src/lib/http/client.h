@@ -91,9 +91,8 @@ struct jst_call {
     uint64_t wait_until_ms;
     int why;
     uint32_t target;
-    uint32_t tries;
-    uint32_t addr;
-    uint32_t addrs_version;
+    uint32_t tries;                     /* connections that were begun anew because of an address */
+    uint32_t addrs_version;             /* of the addresses that the last of them was begun with */
     uint32_t tried[JST_CALL_TRIED_MAX]; /* targets that it has been at, but for the present one */
     struct jst_slice tried_name;        /* the last that it was at, and ... */
     int tried_why;                      /* ... what became of that */
@@ -137,6 +136,10 @@ struct jst_client_events {
     /** `call` has failed; its client may be gone (then on_gone came before), or goes on (h2). True:
      *  the pool has started it again, or will; false: the caller is told. */
     bool (*on_lost)(void *ctx, struct jst_call *call, int why);
+    /** Of several addresses: this one could not be connected to, or was overtaken; or (`ok`) it is
+     *  the one, and goes on from here. NULL: that one came to nothing after all, in its TLS
+     *  handshake. May come within open; nothing is closed or begun inside of it. */
+    void (*on_address)(struct jst_client *c, void *ctx, const struct jst_addr *addr, bool ok);
 };
 
 struct jst_client {
@@ -155,10 +158,10 @@ struct jst_client {
     bool pool_fresh; /* just opened for those who wait: no doubt that it lives, and its origin may
                         have said something first */
     uint8_t lane;
-    uint32_t addr; /* a dial's: which address it tries, and behind how many others (tries) */
-    uint32_t tries;
-    uint32_t addrs_version; /* of the addresses that its own was last seen among */
-    uint64_t addr_key;      /* says which one that is */
+    uint32_t tries;         /* a dial's: how many were begun for the same callers before */
+    uint32_t addrs_begun;   /* version of the addresses that it was begun with */
+    uint32_t addrs_version; /* ... that its own was last seen among */
+    uint64_t addr_key;      /* says which one that is; 0: not known yet */
     struct jst_list pool_link;
 };
 
@@ -167,7 +170,11 @@ struct jst_tls_session; /* wire/ */
 
 /** What to connect to, and how to speak there; borrowed during the call. */
 struct jst_client_to {
-    const struct jst_addr *addr;
+    const struct jst_addr *addrs;
+    const uint8_t *order; /* of `addrs`, those that are tried, see wire/race.h */
+    uint32_t addrs_n;     /* of `order`; 1.. */
+    uint32_t step_ms;     /* from one to the next */
+    uint32_t shake_ms;    /* with several: the TLS handshake has so long at most; 0: no limit */
     struct jst_tls_client *tls;       /* NULL: plain; the client keeps a count of its own */
     struct jst_tls_session **session; /* see jst_tls_connect(); outlives the client */
     bool h2;                          /* plain: HTTP/2 by prior knowledge. With TLS ALPN decides */

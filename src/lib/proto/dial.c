@@ -3,6 +3,7 @@
 
 #include "proto/h1_client.h"
 #include "proto/h2_client.h"
+#include "wire/race.h"
 #include "wire/tls.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct dial {
     struct jst_local *local;
     /* plain */
     uint64_t keepalive_ms;
+    uint32_t shake_ms; /* see jst_client_to */
     uint32_t magic;
     bool gone; /* the pool hears no more */
 };
@@ -45,6 +47,9 @@ give_up(struct dial *d, int why)
     if (why == JOIST_E_TLS || why == JOIST_E_CERT) {
         JST_STAT_ADD(d->local, upstream_tls_failures, 1);
         d->base.error = jst_tls_error(&d->conn);
+    }
+    if (d->tls != NULL && why != JOIST_E_CANCELED) {
+        d->base.ev->on_address(&d->base, d->base.ev_ctx, NULL, false);
     }
     d->base.ev->on_gone(&d->base, d->base.ev_ctx, why);
     jst_conn_close(&d->conn, true);
@@ -101,6 +106,19 @@ on_connected(struct jst_conn *conn)
 }
 
 static void
+on_address(struct jst_conn *conn, const struct jst_addr *addr, bool ok)
+{
+    struct dial *d = dial_of(conn);
+
+    if (ok && d->shake_ms > 0) {
+        uint64_t until_ms = jst_loop_now_ms(conn->loop) + d->shake_ms;
+
+        jst_timer_set(conn->loop, &d->timer, JST_MIN(d->timer.deadline_ms, until_ms));
+    }
+    d->base.ev->on_address(&d->base, d->base.ev_ctx, addr, ok);
+}
+
+static void
 on_readable(struct jst_conn *conn)
 {
     (void)conn; /* whoever adopts the connection is told again */
@@ -122,6 +140,7 @@ static const struct jst_conn_events conn_events = {
     .on_connected = on_connected,
     .on_failed = on_failed,
     .on_closed = on_closed,
+    .on_address = on_address,
 };
 
 /* ---- what the pool asks ---- */
@@ -165,11 +184,12 @@ static const struct jst_client_ops client_ops = {
 static int
 open_conn(struct dial *d, const struct jst_client_to *to)
 {
+    const struct jst_race_to where = {to->addrs, to->order, to->addrs_n, to->step_ms};
     struct jst_loop *l = d->local->loop;
     int rc = jst_timer_init(l, &d->timer, on_timer);
 
     if (rc == JOIST_OK) {
-        rc = jst_conn_connect(&d->conn, l, to->addr, &conn_events);
+        rc = jst_conn_race(&d->conn, l, &where, &conn_events);
     }
     if (rc < 0) {
         jst_timer_fini(l, &d->timer);
@@ -207,6 +227,7 @@ jst_dial(struct jst_client **out, struct jst_local *local, const struct jst_clie
     d->magic = JST_DIAL_MAGIC;
     d->local = local;
     d->keepalive_ms = to->keepalive_ms;
+    d->shake_ms = to->shake_ms;
     d->base.ops = &client_ops;
     d->base.ev = ev;
     d->base.ev_ctx = ev_ctx;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "proto/h1_client_int.h"
 #include "proto/proxy_header.h"
+#include "wire/race.h"
 #include "wire/tls.h"
 
 #include <stdlib.h>
@@ -89,6 +90,7 @@ jst_h1c_fail(struct jst_h1_client *c, int why, const char *detail)
     }
     if (c->local != NULL && !c->connected) { /* it was its own dial */
         c->base.error = jst_tls_error(&c->conn);
+        ev->on_address(&c->base, ctx, NULL, false);
     }
     jst_h1c_let_go(c, why, true);
     if (tunnel) {
@@ -245,6 +247,19 @@ on_failed(struct jst_conn *conn, int why)
 }
 
 static void
+on_address(struct jst_conn *conn, const struct jst_addr *addr, bool ok)
+{
+    struct jst_h1_client *c = JST_CONTAINER(conn, struct jst_h1_client, conn);
+
+    if (ok && c->shake_ms > 0) {
+        uint64_t until_ms = jst_loop_now_ms(conn->loop) + c->shake_ms;
+
+        jst_timer_set(conn->loop, &c->timer, JST_MIN(c->timer.deadline_ms, until_ms));
+    }
+    c->base.ev->on_address(&c->base, c->base.ev_ctx, addr, ok);
+}
+
+static void
 on_timer(struct jst_timer *t)
 {
     struct jst_h1_client *c = JST_CONTAINER(t, struct jst_h1_client, timer);
@@ -295,6 +310,7 @@ static const struct jst_conn_events conn_events = {
     .on_connected = on_connected,
     .on_failed = on_failed,
     .on_closed = on_closed,
+    .on_address = on_address,
 };
 
 /* Memory and clock, with no connection yet. */
@@ -340,6 +356,7 @@ begin_named(struct jst_h1_client *c, struct jst_local *local, const struct jst_c
 
     if (rc == JOIST_OK && to->tls != NULL) {
         c->local = local;
+        c->shake_ms = to->shake_ms;
         rc = jst_tls_connect(&c->conn, to->tls, to->session);
     }
     if (rc < 0) { /* the pool never hears of it */
@@ -353,6 +370,7 @@ int
 jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struct jst_client_to *to,
                    const struct jst_client_events *ev, void *ev_ctx)
 {
+    const struct jst_race_to where = {to->addrs, to->order, to->addrs_n, to->step_ms};
     struct jst_loop *l = local->loop;
     struct jst_h1_client *c = make_client(l, to->keepalive_ms, ev, ev_ctx);
     int rc;
@@ -360,7 +378,7 @@ jst_h1_client_open(struct jst_client **out, struct jst_local *local, const struc
     if (c == NULL) {
         return JOIST_E_NOMEM;
     }
-    rc = jst_conn_connect(&c->conn, l, to->addr, &conn_events);
+    rc = jst_conn_race(&c->conn, l, &where, &conn_events);
     if (rc < 0) {
         free_client(l, c);
         return rc;

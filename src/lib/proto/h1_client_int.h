@@ -40,8 +40,9 @@ struct jst_h1_client {
     uint32_t held_n;
     uint32_t serial; /* changes when a call ends: "is it still the same?" after calling out */
     uint32_t magic;
-    int failed;    /* JOIST_E_* of a request that could not be printed */
-    uint8_t phase; /* enum jst_h1c_phase */
+    uint32_t shake_ms; /* of its own dial to one of several addresses; 0: no limit of its own */
+    int failed;        /* JOIST_E_* of a request that could not be printed */
+    uint8_t phase;     /* enum jst_h1c_phase */
     uint8_t interim_n;
     bool connected;
     bool served;  /* a call has ended well on it */

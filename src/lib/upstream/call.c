@@ -38,15 +38,6 @@ jst_call_fail_later(struct jst_call *call, int why)
     jst_loop_post(loop_of(call), &call->task);
 }
 
-/* ---- addresses ---- */
-
-static bool
-try_next_address(struct jst_live *live, struct jst_call *call, int why)
-{
-    return jst_live_next_addr(live, jst_target_addrs(jst_call_target(call)), call->addrs_version,
-                              &call->addr, &call->tries, why);
-}
-
 /* ---- starting ---- */
 
 void
@@ -73,48 +64,52 @@ start(struct jst_live *live, struct jst_client *c, struct jst_call *call)
     }
 }
 
+static uint64_t
+now_ms(const struct jst_live *live)
+{
+    return jst_loop_now_ms(live->u->local->loop);
+}
+
+/* For a connection of its own; not called when the time is over. */
+static uint64_t
+connect_ms_left(const struct jst_live *live, const struct jst_call *call)
+{
+    return call->wait_until_ms == JST_NEVER ? 0 : call->wait_until_ms - now_ms(live);
+}
+
 /* Plain HTTP/1.1: the call goes out on the connection that is opened for it. */
 static void
 connect_and_start(struct jst_live *live, struct jst_call *call)
 {
-    struct jst_upstreams *u = live->u;
     const struct jst_addrs *addrs = jst_target_addrs(jst_call_target(call));
     struct jst_client_to to = {
         .tls = jst_call_target(call)->tls, /* only with a PROXY header, else it is no direct one */
         .session = &live->lanes[call->lane].session,
+        .connect_ms = connect_ms_left(live, call),
         .keepalive_ms = live->keepalive_ms,
         .proxy_version = live->proxy_version,
         .peer = call->peer,
     };
     struct jst_client *c = NULL;
-    int rc;
+    int rc = jst_live_open(&c, live, &to, addrs, call->tries);
 
-    call->addr %= addrs->n; /* it was chosen among others, perhaps */
     call->addrs_version = addrs->version;
     call->connected = false;
-    do {
-        to.addr = &addrs->v[call->addr];
-        to.connect_ms =
-            jst_addr_attempt_ms(addrs, call->tries, call->timeouts->upstream_connect_ms);
-        rc = u->open(&c, u->local, &to, &jst_live_events, live);
-    } while (rc < 0 &&
-             jst_live_next_addr(live, addrs, addrs->version, &call->addr, &call->tries, rc));
     if (rc < 0) {
         jst_call_fail_later(call, rc);
         return;
     }
     JST_ASSERT(!c->dial);
-    jst_live_mark(live, c, to.addr);
-    JST_STAT_ADD(u->local, upstream_connects, 1);
-    jst_list_insert(&live->busy, &c->pool_link);
     start(live, c, call);
 }
 
 static void
 connect_anew(struct jst_live *live, struct jst_call *call)
 {
+    uint64_t ms = call->timeouts->upstream_connect_ms;
+
     call->tries = 0;
-    call->addr = jst_live_first_addr(live, jst_target_addrs(jst_call_target(call)));
+    call->wait_until_ms = ms > 0 ? now_ms(live) + ms : JST_NEVER;
     connect_and_start(live, call);
 }
 
@@ -174,9 +169,11 @@ jst_call_restart(struct jst_live *live, struct jst_call *call, int why)
         return false;
     }
     if (!call->connected) {
-        if (call->sent_body || !live->direct || !try_next_address(live, call, why)) {
+        if (call->sent_body || !live->direct || now_ms(live) >= call->wait_until_ms ||
+            !jst_target_may_reopen(jst_call_target(call), call->addrs_version, call->tries, why)) {
             return jst_retry_elsewhere(call, why);
         }
+        call->tries++;
         connect_and_start(live, call);
         return true;
     }

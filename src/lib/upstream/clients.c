@@ -331,10 +331,17 @@ on_lost(void *ctx, struct jst_call *call, int why)
     return jst_call_restart(live_of(ctx), call, why);
 }
 
+static void
+on_address(struct jst_client *c, void *ctx, const struct jst_addr *addr, bool ok)
+{
+    jst_live_note_address(live_of(ctx), c, addr, ok);
+}
+
 const struct jst_client_events jst_live_events = {
     .on_idle = on_idle,
     .on_room = on_room,
     .on_opened = on_opened,
     .on_gone = on_gone,
     .on_lost = on_lost,
+    .on_address = on_address,
 };

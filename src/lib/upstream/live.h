@@ -61,7 +61,7 @@ struct jst_live {
     struct jst_name *dns;         /* counted; NULL: a literal, or a Unix socket */
     uint32_t addrs_version;       /* what the three below, and the connections, were last held to */
     uint32_t addr_at;             /* where the next turn begins */
-    uint32_t addrs_skip;          /* a bit for each that could not be connected to ... */
+    uint32_t addrs_skip;          /* a bit for each that failed or was overtaken ... */
     uint64_t addrs_skip_until_ms; /* ... until then */
     uint32_t magic;               /* it travels as the clients' ev_ctx */
     uint8_t proxy_version;        /* each connection names one client: it serves one call */
@@ -243,17 +243,20 @@ bool jst_retry_elsewhere(struct jst_call *call, int why);
 
 /* ---- address.c ---- */
 
-/** The address for a new connection: in turn, or by the ranks of SRV records; one that failed
- * lately only if there is no other. */
-uint32_t jst_live_first_addr(struct jst_live *live, const struct jst_addrs *addrs);
+/** In which order a new connection tries the addresses: begins with another one each time, or by
+ *  the ranks of SRV records; those that failed lately come last. Returns how many: all. */
+uint32_t jst_live_order(struct jst_live *live, const struct jst_addrs *addrs,
+                        uint8_t out[JST_TARGET_ADDRS_MAX]);
 
-/** Another address of the same name, if one is left to try after `why`: moves *addr and *tries.
- * *addr was chosen among those of `version`. */
-bool jst_live_next_addr(struct jst_live *live, const struct jst_addrs *addrs, uint32_t version,
-                        uint32_t *addr, uint32_t *tries, int why);
+/** Open a connection; `to` is complete but for where to. It is in live->busy then. `tries`: how
+ *  many were opened for the same call before. Errors as of jst_client_open_f. */
+int jst_live_open(struct jst_client **out, struct jst_live *live, struct jst_client_to *to,
+                  const struct jst_addrs *addrs, uint32_t tries);
 
-/** How long an attempt may take, so that the others have time too. */
-uint64_t jst_addr_attempt_ms(const struct jst_addrs *addrs, uint32_t tries, uint64_t connect_ms);
+/** One that was begun with the addresses of `version` never came into use: shall another one be
+ *  opened? All addresses were tried for a connection, but not for its TLS handshake. */
+bool jst_target_may_reopen(const struct jst_target *t, uint32_t version, uint32_t tries, int why);
 
-/** Note where it goes. */
-void jst_live_mark(const struct jst_live *live, struct jst_client *c, const struct jst_addr *a);
+/** What a client tells of an address (on_address). */
+void jst_live_note_address(struct jst_live *live, struct jst_client *c, const struct jst_addr *a,
+                           bool ok);

@@ -94,7 +94,9 @@ void jst_upstreams_close_idle(struct jst_upstreams *u);
  * JOIST_E_TLS (call->tls_error says more), JOIST_E_UNSUPPORTED (an upgrade), JOIST_E_NOFILE,
  * JOIST_E_NOMEM. Unseen by the caller, the call is started again
  *
- * - on the next address of the target's name, when this one cannot be connected to;
+ * - on another connection, when the TLS handshake at one of several addresses comes to nothing, or
+ *   the name has other addresses by now. That one cannot be connected to starts nothing again: the
+ *   next one is tried beneath it (wire/race.h);
  * - on another target, when none of them can (up to JST_RETRY_CONNECTS_DEFAULT targets);
  * - on another connection, when a kept one turns out closed before any byte of a response, the
  *   method is idempotent (RFC 9110 9.2.2) and no body was sent. Other methods have a kept

@@ -7,7 +7,8 @@
  *   HTTP/2                 one, for all        the same; with other connections open they wait on
  *   HTTP/1.1               one for each call   the first who waits fails
  *
- * Before that the next address of the name is tried. Who waits longer than its connect time fails.
+ * Before that it is tried once more, if it was a handshake that failed and the name has other
+ * addresses. Who waits longer than its connect time fails.
  */
 #include "upstream/live.h"
 #include "wire/tls.h"
@@ -109,37 +110,25 @@ on_timer(struct jst_timer *t)
 /* ---- dials ---- */
 
 static int
-open_dial(struct jst_live *live, unsigned lane_i, const struct jst_call *first, uint32_t addr,
-          uint32_t tries)
+open_dial(struct jst_live *live, unsigned lane_i, const struct jst_call *first, uint32_t tries)
 {
     struct jst_lane *lane = &live->lanes[lane_i];
     const struct jst_target *target = jst_call_target(first);
-    const struct jst_addrs *addrs = jst_target_addrs(target);
     struct jst_client_to to = {
         .tls = lane_i == JST_LANE_UPGRADE ? target->tls_h1 : target->tls,
         .session = &lane->session,
         .h2 = target->h2c,
+        .connect_ms = first->timeouts->upstream_connect_ms,
         .keepalive_ms = live->keepalive_ms,
     };
     struct jst_client *c;
-    int rc;
+    int rc = jst_live_open(&c, live, &to, jst_target_addrs(target), tries);
 
-    addr %= addrs->n;
-    do {
-        to.addr = &addrs->v[addr];
-        to.connect_ms = jst_addr_attempt_ms(addrs, tries, first->timeouts->upstream_connect_ms);
-        rc = live->u->open(&c, live->u->local, &to, &jst_live_events, live);
-    } while (rc < 0 && jst_live_next_addr(live, addrs, addrs->version, &addr, &tries, rc));
     if (rc < 0) {
         return rc;
     }
     JST_ASSERT(c->dial);
-    JST_STAT_ADD(live->u->local, upstream_connects, 1);
-    jst_live_mark(live, c, to.addr);
     c->lane = (uint8_t)lane_i;
-    c->addr = addr;
-    c->tries = tries;
-    jst_list_insert(&live->busy, &c->pool_link);
     lane->dials_n++;
     return JOIST_OK;
 }
@@ -153,12 +142,6 @@ fail_for(struct jst_live *live, struct jst_lane *lane, int why)
     } else if (live->h2_n == 0) {
         fail_lane(live, lane, why);
     } /* else one that is open will have room */
-}
-
-static uint32_t
-next_addr(struct jst_live *live, struct jst_lane *lane)
-{
-    return jst_live_first_addr(live, jst_target_addrs(jst_call_target(first_of(lane))));
 }
 
 /* As many dials as those who wait need. */
@@ -175,7 +158,7 @@ dial_enough(struct jst_live *live, unsigned lane_i)
             (lane->proto == JST_LANE_H2 && live->h2_n >= JST_UPSTREAM_H2_CONNS_MAX)) {
             return;
         }
-        rc = open_dial(live, lane_i, first_of(lane), next_addr(live, lane), 0);
+        rc = open_dial(live, lane_i, first_of(lane), 0);
         if (rc < 0) {
             fail_for(live, lane, rc);
             if (lane->proto != JST_LANE_H1) {
@@ -203,8 +186,6 @@ jst_wait_dial_failed(struct jst_live *live, const struct jst_client *dial, int w
 {
     struct jst_lane *lane = &live->lanes[dial->lane];
     struct jst_call *first = first_of(lane);
-    uint32_t addr = dial->addr;
-    uint32_t tries = dial->tries;
 
     if (first == NULL) {
         return;
@@ -213,13 +194,10 @@ jst_wait_dial_failed(struct jst_live *live, const struct jst_client *dial, int w
         fail_lane(live, lane, why);
         return;
     }
-    if (jst_live_next_addr(live, jst_target_addrs(jst_call_target(first)), dial->addrs_version,
-                           &addr, &tries, why)) {
-        why = open_dial(live, dial->lane, first, addr, tries);
-        if (why == JOIST_OK) { /* each address has its time */
-            JST_LIST_FOREACH (node, &lane->waiting) {
-                set_deadline(live, call_at(node));
-            }
+    if (now_ms(live) < first->wait_until_ms &&
+        jst_target_may_reopen(jst_call_target(first), dial->addrs_begun, dial->tries, why)) {
+        why = open_dial(live, dial->lane, first, dial->tries + 1);
+        if (why == JOIST_OK) {
             return;
         }
     }

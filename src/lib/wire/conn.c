@@ -195,11 +195,9 @@ run_read_task(struct jst_task *t)
 
 /* ---- events ---- */
 
-static void
-finish_connect(struct jst_conn *c)
+void
+jst_conn_connected(struct jst_conn *c, int rc)
 {
-    int rc = jst_sock_error(c->io.fd);
-
     c->flags &= (uint16_t)~JST_CONN_CONNECTING;
     if (rc < 0) {
         jst_conn_fail(c, rc);
@@ -214,6 +212,18 @@ finish_connect(struct jst_conn *c)
 }
 
 static void
+finish_connect(struct jst_conn *c)
+{
+    int rc = jst_sock_error(c->io.fd);
+
+    if (c->race != NULL) {
+        jst_race_own_done(c, rc);
+    } else {
+        jst_conn_connected(c, rc);
+    }
+}
+
+static void
 on_io(struct jst_io *io, unsigned events)
 {
     struct jst_conn *c = JST_CONTAINER(io, struct jst_conn, io);
@@ -223,7 +233,7 @@ on_io(struct jst_io *io, unsigned events)
             return;
         }
         finish_connect(c);
-        if ((c->flags & (JST_CONN_CLOSED | JST_CONN_FAILED)) != 0) {
+        if ((c->flags & (JST_CONN_CLOSED | JST_CONN_FAILED | JST_CONN_CONNECTING)) != 0) {
             return;
         }
     }
@@ -250,9 +260,9 @@ on_io(struct jst_io *io, unsigned events)
 
 /* ---- life ---- */
 
-static int
-start(struct jst_conn *c, struct jst_loop *l, int fd, const struct jst_conn_events *ev,
-      unsigned flags)
+void
+jst_conn_init(struct jst_conn *c, struct jst_loop *l, int fd, const struct jst_conn_events *ev,
+              unsigned flags)
 {
     *c = (struct jst_conn){
         .io = {fd, on_io},
@@ -262,6 +272,13 @@ start(struct jst_conn *c, struct jst_loop *l, int fd, const struct jst_conn_even
         .read_task = {.run = run_read_task},
         .flags = (uint16_t)flags,
     };
+}
+
+static int
+start(struct jst_conn *c, struct jst_loop *l, int fd, const struct jst_conn_events *ev,
+      unsigned flags)
+{
+    jst_conn_init(c, l, fd, ev, flags);
     return jst_io_add(l, &c->io);
 }
 
@@ -343,15 +360,22 @@ jst_conn_close(struct jst_conn *c, bool reset)
     }
     c->flags |= JST_CONN_CLOSED;
     jst_chain_clear(&c->out);
-    jst_io_remove(c->loop, &c->io);
-    if (reset) {
-        jst_sock_set_reset(c->io.fd);
+    if (c->race != NULL) {
+        jst_race_stop(c);
+    }
+    if (c->io.fd >= 0) {
+        jst_io_remove(c->loop, &c->io);
+        if (reset) {
+            jst_sock_set_reset(c->io.fd);
+        }
     }
     if (c->read_task.queued) {
         jst_task_cancel(c->loop, &c->read_task);
     }
     if (!c->write_task.queued) {
-        close(c->io.fd);
+        if (c->io.fd >= 0) {
+            close(c->io.fd);
+        }
         c->io.fd = -1;
         jst_loop_end(c->loop, &c->write_task);
     }

@@ -20,6 +20,7 @@
 
 struct jst_conn;
 struct jst_layer; /* private to wire/: what stands between a connection and its socket: TLS */
+struct jst_race;  /* private to wire/: attempts at several addresses (race.h) */
 
 struct jst_conn_events {
     /** Bytes, or the end, may be read (once per edge: read until JOIST_E_AGAIN, or remember with
@@ -34,6 +35,10 @@ struct jst_conn_events {
     void (*on_failed)(struct jst_conn *c, int why);
     /** After jst_conn_close(): nothing will be called any more; free the memory here. */
     void (*on_closed)(struct jst_conn *c);
+    /** Of a jst_conn_race() to several addresses: this one could not be connected to, or was
+     *  overtaken by one that was begun later; or (`ok`) it is the one. Close nothing inside of it.
+     *  May be NULL. */
+    void (*on_address)(struct jst_conn *c, const struct jst_addr *addr, bool ok);
 };
 
 struct jst_conn {
@@ -42,6 +47,7 @@ struct jst_conn {
     const struct jst_conn_events *ev; /* borrowed */
     struct jst_chain out;       /* owned: accepted by jst_conn_write(), not yet in the kernel */
     struct jst_layer *layer;    /* private to wire/: owned; NULL: plain */
+    struct jst_race *race;      /* private to wire/: owned; NULL: it goes to one address */
     struct jst_task write_task; /* private to wire/: flush, then the end */
     struct jst_task read_task;  /* private to wire/: wanted reads and failures */
     uint64_t dropped;           /* bytes of `out` that a failure threw away: they never left */

@@ -46,6 +46,20 @@ struct jst_layer {
     const struct jst_layer_ops *ops;
 };
 
+/** All fields but the registration with the loop. */
+void jst_conn_init(struct jst_conn *c, struct jst_loop *l, int fd, const struct jst_conn_events *ev,
+                   unsigned flags);
+
+/** The connect is over: it succeeded, or failed as `rc` says. */
+void jst_conn_connected(struct jst_conn *c, int rc);
+
+/* ---- race.c; while c->race != NULL ---- */
+
+/** The connect of the connection's own socket is over. */
+void jst_race_own_done(struct jst_conn *c, int rc);
+/** End it: c->race is NULL then. The connection's own socket, if it has one, is left. */
+void jst_race_stop(struct jst_conn *c);
+
 /** on_failed will come; `out` is dropped. Once. */
 void jst_conn_fail(struct jst_conn *c, int why);
 

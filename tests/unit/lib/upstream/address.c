@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Which address of a name a connection goes to: ranks, those that failed, attempts and their time.
- */
+/* Which address of a name a connection goes to, and which next: ranks, families, those that failed;
+ * what is done when a handshake fails. */
 #include "rig.h"
-#include "upstream/resolve_int.h"
 
 #include <stdlib.h>
 
@@ -11,7 +10,7 @@ static const char *const one[] = {"http://127.0.0.1:1001"};
 static struct jst_addrs *
 addrs_of(struct rig *r)
 {
-    return r->pool->v[0].addrs;
+    return r->name->addrs;
 }
 
 static void
@@ -25,20 +24,50 @@ set_ranks(struct rig *r, const struct jst_addr_rank *v, uint32_t n)
     memcpy(addrs_of(r)->rank, v, n * sizeof(*v));
 }
 
+static struct jst_live *
+live_of(struct rig *r)
+{
+    return r->upool->v[0].live;
+}
+
+/* How often each is the first. */
 static void
 count(struct rig *r, unsigned *hits, unsigned turns)
 {
+    uint8_t order[JST_TARGET_ADDRS_MAX];
+
     memset(hits, 0, 8 * sizeof(*hits));
     while (turns-- > 0) {
-        hits[jst_live_first_addr(r->upool->v[0].live, addrs_of(r))]++;
+        assert_int_equal(jst_live_order(live_of(r), addrs_of(r), order), addrs_of(r)->n);
+        hits[order[0]]++;
     }
 }
 
-static bool
-try_next(struct rig *r, uint32_t *addr, uint32_t *tries, int why)
+static void
+lose(struct rig *r, uint32_t i)
 {
-    return jst_live_next_addr(r->upool->v[0].live, addrs_of(r), addrs_of(r)->version, addr, tries,
-                              why);
+    struct jst_client c = {0};
+
+    jst_live_note_address(live_of(r), &c, &addrs_of(r)->v[i], false);
+}
+
+static void
+expect_order(struct rig *r, const char *wanted)
+{
+    uint8_t order[JST_TARGET_ADDRS_MAX];
+    char text[JST_TARGET_ADDRS_MAX + 1] = {0};
+    uint32_t n = jst_live_order(live_of(r), addrs_of(r), order);
+
+    for (uint32_t i = 0; i < n; i++) {
+        text[i] = (char)('0' + order[i]);
+    }
+    assert_string_equal(text, wanted);
+}
+
+static void
+set_ip6(struct rig *r, uint32_t i)
+{
+    assert_int_equal(jst_addr_literal(&addrs_of(r)->v[i], JST_S("::1"), (uint16_t)(2000 + i)), 0);
 }
 
 static void
@@ -46,7 +75,6 @@ test_in_turn(void **state)
 {
     struct rig r;
     unsigned hits[8];
-    uint32_t addr = 1, tries = 0;
 
     (void)state;
     rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
@@ -55,39 +83,67 @@ test_in_turn(void **state)
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(hits[i], 10);
     }
-    assert_true(try_next(&r, &addr, &tries, JOIST_E_REFUSED));
-    assert_int_equal(addr, 2);
+    lose(&r, 1);
     count(&r, hits, 30);
     assert_int_equal(hits[1], 0);
     assert_true(hits[0] > 0 && hits[2] > 0 && hits[3] > 0);
     rig_wait(&r, JST_ADDR_SKIP_MS);
     count(&r, hits, 40);
     assert_int_equal(hits[1], 10);
-    assert_false(try_next(&r, &addr, &tries, JOIST_E_CERT)); /* the others would fail too */
+    rig_fini(&r);
+}
+
+static void
+test_families_alternate(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
+    rig_give_addrs(&r, 5);
+    set_ip6(&r, 0);
+    set_ip6(&r, 1);
+    expect_order(&r, "02134");
+    expect_order(&r, "12034");
+    expect_order(&r, "20314");
+    lose(&r, 0);
+    expect_order(&r, "31240"); /* that one last */
+    rig_fini(&r);
+}
+
+static void
+test_one_family_in_turn(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
+    rig_give_addrs(&r, 3);
+    expect_order(&r, "012");
+    expect_order(&r, "120");
+    lose(&r, 0);
+    lose(&r, 1);
+    lose(&r, 2);
+    expect_order(&r, "201"); /* all have failed: as ever */
     rig_fini(&r);
 }
 
 static void
 test_priorities(void **state)
 {
-    static const struct jst_addr_rank ranks[] = {{1, 1}, {1, 1}, {2, 1}};
+    static const struct jst_addr_rank ranks[] = {{1, 0}, {1, 0}, {2, 0}, {3, 0}};
     struct rig r;
-    unsigned hits[8];
-    uint32_t addr = 0, tries = 0;
 
     (void)state;
     rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
-    set_ranks(&r, ranks, 3);
-    count(&r, hits, 100);
-    assert_int_equal(hits[2], 0);
-    assert_true(hits[0] > 20 && hits[1] > 20);
-    assert_true(try_next(&r, &addr, &tries, JOIST_E_REFUSED));
-    assert_int_equal(addr, 1); /* its own kind first */
-    assert_true(try_next(&r, &addr, &tries, JOIST_E_REFUSED));
-    assert_int_equal(addr, 2);
-    count(&r, hits, 10);
-    assert_int_equal(hits[2], 10);
-    assert_false(try_next(&r, &addr, &tries, JOIST_E_REFUSED));
+    set_ranks(&r, ranks, 4);
+    set_ip6(&r, 2); /* no reason to come earlier */
+    expect_order(&r, "0123");
+    expect_order(&r, "1023");
+    lose(&r, 0);
+    expect_order(&r, "1230");
+    lose(&r, 1);
+    expect_order(&r, "2301");
     rig_fini(&r);
 }
 
@@ -95,7 +151,6 @@ static void
 test_weights(void **state)
 {
     static const struct jst_addr_rank ranks[] = {{1, 60}, {1, 30}, {1, 10}, {1, 0}};
-    static const struct jst_addr_rank zeros[] = {{1, 0}, {1, 0}, {2, 9}};
     struct rig r;
     unsigned hits[8];
 
@@ -107,42 +162,104 @@ test_weights(void **state)
     assert_in_range(hits[1], 2700, 3300);
     assert_in_range(hits[2], 800, 1200);
     assert_int_equal(hits[3], 0);
-    set_ranks(&r, zeros, 3);
-    count(&r, hits, 10);
-    assert_int_equal(hits[0], 5);
-    assert_int_equal(hits[1], 5);
     rig_fini(&r);
 }
 
+/* Who waits half a second at most shall have seen all that there are. */
 static void
-test_time_of_attempts(void **state)
+test_steps_fit_the_time(void **state)
 {
-    struct rig r;
-    uint32_t addr = 0, tries = 0, slow = 0;
+    static const struct {
+        uint64_t connect_ms;
+        uint32_t addrs;
+        uint32_t step_ms;
+    } cases[] = {{5000, 2, JST_RACE_STEP_MS}, {300, 2, 150}, {4, 20, 1}, {0, 2, JST_RACE_STEP_MS}};
 
     (void)state;
-    rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
-    assert_int_equal(jst_addr_attempt_ms(addrs_of(&r), 0, 5000), 5000); /* a single one */
+    for (size_t i = 0; i < JST_COUNT(cases); i++) {
+        struct rig r;
+        struct jst_client *c;
+        struct jst_client_to to = {.connect_ms = cases[i].connect_ms};
+
+        rig_init(&r, one, NULL, 1, JOIST_STRATEGY_SINGLE);
+        rig_give_addrs(&r, cases[i].addrs);
+        assert_int_equal(jst_live_open(&c, live_of(&r), &to, addrs_of(&r), 0), 0);
+        assert_int_equal(fakes[0].addrs_n, cases[i].addrs);
+        assert_int_equal(fakes[0].step_ms, cases[i].step_ms);
+        assert_int_equal(fakes[0].shake_ms, 0); /* there is none */
+        fake_fail(&fakes[0], JOIST_E_REFUSED, false);
+        rig_fini(&r);
+    }
+}
+
+/* ---- TLS ---- */
+
+static void
+test_handshake_that_hangs(void **state)
+{
+    struct rig r;
+    struct caller a;
+
+    (void)state;
+    rig_init_tls(&r, "https://127.0.0.1:1", NULL);
     rig_give_addrs(&r, 2);
-    assert_int_equal(jst_addr_attempt_ms(addrs_of(&r), 0, 5000), 2500);
-    assert_int_equal(jst_addr_attempt_ms(addrs_of(&r), 1, 5000), 5000);
-    assert_int_equal(jst_addr_attempt_ms(addrs_of(&r), 0, 300), JST_ADDR_ATTEMPT_MS);
-    assert_int_equal(jst_addr_attempt_ms(addrs_of(&r), 0, 100), 100);
-    assert_int_equal(jst_addr_attempt_ms(addrs_of(&r), 0, 0), JST_ADDR_ATTEMPT_MS);
-    assert_int_equal(jst_addr_attempt_ms(addrs_of(&r), 1, 0), 0); /* for ever */
-    rig_give_addrs(&r, 20);
-    assert_int_equal(jst_addr_attempt_ms(addrs_of(&r), 0, 5000), 1250);
-    assert_int_equal(jst_addr_attempt_ms(addrs_of(&r), 3, 5000), 5000);
-    while (try_next(&r, &addr, &tries, JOIST_E_TIMEOUT)) {
-        slow++;
-    }
-    assert_int_equal(slow + 1, JST_ADDR_SLOW_MAX);
-    tries = 0;
-    while (try_next(&r, &addr, &tries, JOIST_E_REFUSED)) {
-    }
-    assert_int_equal(tries + 1, 20); /* that costs no time */
+    run_call(&r, &a, JST_METHOD_POST);
+    assert_int_equal(fakes[0].shake_ms, 2500); /* of 5000 */
+    fake_tell(&fakes[0], 0, true);
+    rig_wait(&r, 2500);
+    fakes[0].base.ev->on_address(&fakes[0].base, fakes[0].base.ev_ctx, NULL, false);
+    fake_fail(&fakes[0], JOIST_E_TIMEOUT, false);
+    assert_int_equal(fakes_n, 2);
+    assert_int_equal(fakes[1].port, 2001);
+    assert_int_equal(fakes[1].shake_ms, 0); /* the last one */
+    rig_turn(&r);
+    assert_int_equal(a.why, 0);
+    fake_tell(&fakes[1], 0, true);
+    fake_fail(&fakes[1], JOIST_E_RESET, false);
+    rig_turn(&r);
+    assert_int_equal(fakes_n, 2); /* no third one */
+    assert_int_equal(a.why, JOIST_E_RESET);
     rig_fini(&r);
 }
+
+/* Together they have upstream_connect_ms, not each. */
+static void
+test_no_second_handshake_after_the_time(void **state)
+{
+    struct rig r;
+    struct caller a;
+
+    (void)state;
+    rig_init_tls(&r, "https://127.0.0.1:1", NULL);
+    rig_give_addrs(&r, 2);
+    run_call(&r, &a, JST_METHOD_GET);
+    rig_wait(&r, 5000);
+    assert_int_equal(a.why, JOIST_E_TIMEOUT);
+    fake_fail(&fakes[0], JOIST_E_TIMEOUT, false);
+    assert_int_equal(fakes_n, 1);
+    rig_fini(&r);
+}
+
+/* The others have the same one. */
+static void
+test_certificate_ends_it(void **state)
+{
+    struct rig r;
+    struct caller a;
+
+    (void)state;
+    rig_init_tls(&r, "https://127.0.0.1:1", NULL);
+    rig_give_addrs(&r, 2);
+    run_call(&r, &a, JST_METHOD_GET);
+    fake_tell(&fakes[0], 0, true);
+    fake_fail(&fakes[0], JOIST_E_CERT, false);
+    rig_turn(&r);
+    assert_int_equal(fakes_n, 1);
+    assert_int_equal(a.why, JOIST_E_CERT);
+    rig_fini(&r);
+}
+
+/* ---- what changes meanwhile ---- */
 
 /* The call's address is of a set that is gone: it begins with the new one. */
 static void
@@ -163,8 +280,6 @@ test_moved_meanwhile(void **state)
     assert_int_equal(a.why, JOIST_E_REFUSED);
     rig_fini(&r);
 }
-
-/* ---- a name whose addresses change ---- */
 
 static int
 no_thread(void *ctx)
@@ -187,6 +302,21 @@ give(struct jst_name *name, uint32_t version, const char *ip)
     assert_int_equal(jst_addr_literal(&addrs->v[0], jst_slice_z(ip), (uint16_t)(2000 + version)),
                      0);
     free(name->addrs); /* as after a round */
+    name->addrs = addrs;
+}
+
+static void
+give_two(struct jst_name *name, uint32_t version)
+{
+    struct jst_addrs *addrs = calloc(1, sizeof(*addrs) + 2 * sizeof(addrs->v[0]));
+
+    assert_non_null(addrs);
+    addrs->n = 2;
+    addrs->even = true;
+    addrs->version = version;
+    assert_int_equal(jst_addr_literal(&addrs->v[0], JST_S("127.0.0.1"), 2003), 0);
+    assert_int_equal(jst_addr_literal(&addrs->v[1], JST_S("127.0.0.2"), 2003), 0);
+    free(name->addrs);
     name->addrs = addrs;
 }
 
@@ -299,18 +429,56 @@ test_dial_to_an_address_that_is_gone(void **state)
     end_named(&r, &names);
 }
 
+/* It was under way to two addresses; the one that wins is still the name's, or not. */
+static void
+test_race_outlives_a_change(void **state)
+{
+    static const struct {
+        const char *ip;
+        bool kept;
+    } cases[] = {{"127.0.0.1", true}, {"127.0.0.9", false}};
+
+    (void)state;
+    for (size_t i = 0; i < JST_COUNT(cases); i++) {
+        struct jst_names *names;
+        struct rig r;
+        struct caller a;
+        struct jst_addr won;
+
+        begin_named(&r, &names, "http://app.test");
+        give_two(r.pool->v[0].dns, 2);
+        jst_upstreams_refresh(r.local.upstreams);
+        run_call(&r, &a, JST_METHOD_GET);
+        assert_int_equal(fakes[0].addrs_n, 2);
+        move(&r, 3, cases[i].ip);
+        assert_int_equal(jst_addr_literal(&won, JST_S("127.0.0.1"), 2003), 0);
+        fakes[0].base.ev->on_address(&fakes[0].base, fakes[0].base.ev_ctx, &won, true);
+        fake_finish(&fakes[0]);
+        assert_int_equal(fakes[0].gone, !cases[i].kept);
+        assert_int_equal(a.why, 0);
+        rig_finish(&r);
+        end_named(&r, &names);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_turn),
+        cmocka_unit_test(test_families_alternate),
+        cmocka_unit_test(test_one_family_in_turn),
         cmocka_unit_test(test_priorities),
         cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_time_of_attempts),
+        cmocka_unit_test(test_steps_fit_the_time),
+        cmocka_unit_test(test_handshake_that_hangs),
+        cmocka_unit_test(test_no_second_handshake_after_the_time),
+        cmocka_unit_test(test_certificate_ends_it),
         cmocka_unit_test(test_moved_meanwhile),
         cmocka_unit_test(test_connections_to_an_address_that_is_gone),
         cmocka_unit_test(test_http2_to_an_address_that_is_gone),
         cmocka_unit_test(test_dial_to_an_address_that_is_gone),
+        cmocka_unit_test(test_race_outlives_a_change),
     };
 
     return cmocka_run_group_tests_name("upstream/address", tests, NULL, NULL);

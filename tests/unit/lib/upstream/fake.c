@@ -122,7 +122,13 @@ fake_open(struct jst_client **out, struct jst_local *local, const struct jst_cli
         return fake_open_rc;
     }
     f = add_fake(ev, ev_ctx);
-    f->port = jst_addr_port(to->addr);
+    f->addrs_n = to->addrs_n;
+    for (uint32_t i = 0; i < to->addrs_n; i++) {
+        f->addrs[i] = to->addrs[to->order[i]];
+    }
+    f->port = jst_addr_port(&f->addrs[0]);
+    f->shake_ms = to->shake_ms;
+    f->step_ms = to->step_ms;
     f->tls = to->tls;
     f->session = to->session;
     f->to_h2 = to->h2;
@@ -181,6 +187,13 @@ tell_lost(struct fake *f, struct jst_call *call, int why)
     if (!f->base.ev->on_lost(f->base.ev_ctx, call, why)) {
         jst_sink_abort(call->on_response, why);
     }
+}
+
+void
+fake_tell(struct fake *f, uint32_t at, bool ok)
+{
+    assert_true(at < f->addrs_n);
+    f->base.ev->on_address(&f->base, f->base.ev_ctx, &f->addrs[at], ok);
 }
 
 void

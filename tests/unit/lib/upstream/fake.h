@@ -20,7 +20,11 @@ struct fake {
     struct jst_call *call;                  /* the one begun last; NULL: idle */
     struct jst_tls_client *tls;             /* what it was opened with */
     struct jst_tls_session **session;
-    uint16_t port; /* where it was opened to */
+    struct jst_addr addrs[JST_TARGET_ADDRS_MAX]; /* where it was opened to, in order */
+    uint32_t addrs_n;
+    uint32_t shake_ms;
+    uint32_t step_ms;
+    uint16_t port; /* of the first of them */
     bool to_h2;    /* opened for HTTP/2 by prior knowledge */
     bool gone;
     bool dead; /* what a probe finds */
@@ -44,6 +48,9 @@ struct fake *fake_opened(struct fake *dial, bool h2, uint32_t calls_max);
 /* The call is over, the connection is kept. */
 void fake_finish(struct fake *f);
 void fake_finish_call(struct fake *f, struct jst_call *call);
+
+/* What became of addrs[at]. */
+void fake_tell(struct fake *f, uint32_t at, bool ok);
 
 /* The connection is gone, and all its calls are lost. */
 void fake_fail(struct fake *f, int why, bool connected);

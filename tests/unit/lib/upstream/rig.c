@@ -97,6 +97,10 @@ rig_fini(struct rig *r)
     }
     jst_pool_unref(&r->pool);
     jst_states_destroy(&r->states);
+    if (r->name != NULL) {
+        assert_int_equal(r->name->refs, 0);
+        jst_name_free(r->name);
+    }
     jst_loop_destroy(&r->local.loop);
 }
 
@@ -104,6 +108,7 @@ void
 rig_give_addrs(struct rig *r, uint32_t n)
 {
     struct jst_addrs *addrs = calloc(1, sizeof(*addrs) + n * sizeof(addrs->v[0]));
+    struct jst_target *t = &r->pool->v[0];
 
     assert_non_null(addrs);
     addrs->n = n;
@@ -112,8 +117,14 @@ rig_give_addrs(struct rig *r, uint32_t n)
         assert_int_equal(jst_addr_literal(&addrs->v[i], JST_S("127.0.0.1"), (uint16_t)(2000 + i)),
                          0);
     }
-    free(r->pool->v[0].addrs);
-    r->pool->v[0].addrs = addrs;
+    if (r->name == NULL) {
+        r->name = calloc(1, sizeof(*r->name));
+        assert_non_null(r->name);
+        t->dns = jst_name_ref(r->name);
+        r->upool->v[0].live->dns = jst_name_ref(r->name);
+    }
+    free(r->name->addrs);
+    r->name->addrs = addrs;
 }
 
 void

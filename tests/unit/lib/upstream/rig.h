@@ -4,6 +4,7 @@
  * A loop, a pool of fake connections, and callers that remember how their call ended.
  */
 #include "fake.h"
+#include "upstream/resolve_int.h"
 #include "upstream/state.h"
 
 struct rig {
@@ -11,6 +12,7 @@ struct rig {
     struct jst_states *states;
     struct jst_pool *pool;
     struct jst_upool *upool;
+    struct jst_name *name; /* see rig_give_addrs() */
 };
 
 struct caller {

@@ -69,8 +69,8 @@ on_closed(struct jst_conn *c)
     of(c)->closed++;
 }
 
-static const struct jst_conn_events events = {on_readable, on_sent, on_connected, on_failed,
-                                              on_closed};
+static const struct jst_conn_events events = {on_readable, on_sent,   on_connected,
+                                              on_failed,   on_closed, NULL};
 
 static int
 begin(void **state)

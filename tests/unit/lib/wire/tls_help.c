@@ -271,8 +271,8 @@ on_closed(struct jst_conn *c)
     of(c)->closed++;
 }
 
-const struct jst_conn_events help_events = {on_readable, on_sent, on_connected, on_failed,
-                                            on_closed};
+const struct jst_conn_events help_events = {on_readable, on_sent,   on_connected,
+                                            on_failed,   on_closed, NULL};
 
 int
 help_begin(void **state)

@@ -49,8 +49,8 @@ on_closed(struct jst_conn *c)
     ((struct side *)c)->closed++;
 }
 
-static const struct jst_conn_events side_events = {on_readable, NULL, on_connected, on_failed,
-                                                   on_closed};
+static const struct jst_conn_events side_events = {on_readable, NULL,      on_connected,
+                                                   on_failed,   on_closed, NULL};
 
 /* Returns 1 for a full handshake, 2 for a resumed one, 0 for neither. */
 static uintptr_t
