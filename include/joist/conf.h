@@ -117,8 +117,10 @@ struct joist_target_tls_conf {
 
 /** What a drain does with WebSockets and other tunnels. */
 enum joist_tunnel_policy {
-    JOIST_TUNNEL_KEEP, /* they live until the drain's deadline */
-    JOIST_TUNNEL_CUT,  /* closed at once */
+    JOIST_TUNNEL_KEEP,  /* of a target: they live as long as they like. Of a listener or the engine,
+                           which end themselves: until the drain's deadline */
+    JOIST_TUNNEL_CUT,   /* closed at once */
+    JOIST_TUNNEL_DELAY, /* they live until the drain's deadline */
 };
 
 /** PROXY protocol (HAProxy's proxy-protocol.txt): a header that names the client, before anything

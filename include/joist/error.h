@@ -32,7 +32,8 @@ extern "C" {
     X(UNAVAILABLE, "no upstream can take the request")                                             \
     X(TLS, "TLS handshake or record failed")                                                       \
     X(CERT, "certificate was not accepted")                                                        \
-    X(IO, "input or output failed")
+    X(IO, "input or output failed")                                                                \
+    X(EXISTS, "it is there already")
 
 enum joist_code {
     JOIST_OK = 0,

@@ -6,11 +6,13 @@
  * Flow:    joist_engine_create() -> joist_engine_start() -> joist_engine_swap()* ->
  *          joist_engine_drain() -> joist_engine_destroy()
  * Threads: the engine runs its own threads. Calls on one engine must not overlap, except
- *          joist_engine_stats() and joist_engine_state(), which any thread may call at any time.
+ *          joist_engine_stats(), joist_engine_state() and those of upstream.h, which any thread may
+ *          call at any time.
  * Promise: no signal handler, no output, no environment, no change of directory, no exit.
  */
 #include <joist/conf.h>
 #include <joist/error.h>
+#include <joist/upstream.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -246,7 +246,7 @@ world_init(struct world *w, const struct joist_proxy_conf *conf)
 void
 world_fini(struct world *w)
 {
-    jst_h1_server_close_all(&w->conns);
+    jst_h1_server_close_all(&w->conns, JST_ANY_LISTENER);
     for (int i = 0; i < 3; i++) {
         jst_loop_turn(w->loop, 0);
     }

@@ -141,6 +141,10 @@
 /* The average time to first byte halves with each of these without a request: who was slow once is
  * tried again. */
 #define JST_LATENCY_HALF_MS 5000u
+/* Of a pool: what joist_upstream_add() ends at. */
+#define JST_POOL_TARGETS_MAX 65536u
+/* Drains of targets whose deadlines are still to come, a reactor: a timer each. */
+#define JST_DRAINS_MAX 65536u
 /* How often one request may be started again because the origin did nothing with it. */
 #define JST_UPSTREAM_RETRIES_MAX 3u
 

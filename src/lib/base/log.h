@@ -28,6 +28,10 @@
     X(UPSTREAM_BREAKER_CLOSED, 10, "a target's breaker has closed again")                          \
     X(UPSTREAM_PANIC, 10, "too few targets of an upstream are in order: all are used")             \
     X(UPSTREAM_PANIC_OVER, 10, "enough targets of an upstream are in order again")                 \
+    X(UPSTREAM_ADDED, 10, "a target was added to an upstream that runs")                           \
+    X(UPSTREAM_REMOVED, 10, "a target was removed from an upstream that runs")                     \
+    X(UPSTREAM_DRAINING, 10, "targets were told to take nothing new")                              \
+    X(UPSTREAM_READY, 10, "targets that were draining take requests again")                        \
     X(UPSTREAM_RESOLVED, 10, "an origin's name resolves again")                                    \
     X(UPSTREAM_UNRESOLVED, 10, "an origin's name resolves no more; its last addresses stay")       \
     X(PROXY_FAILED, 10, "a PROXY header was missing or wrong; the connection was closed")          \
@@ -41,6 +45,7 @@
     X(OUT_OF_MEMORY, 1, "an allocation failed; the request was refused")                           \
     X(LOG_DROPPED, 0, "lines were lost because they came faster than they could be written")       \
     X(SWAPPED, 0, "a new configuration is current")                                                \
+    X(LISTENER_DRAINING, 0, "no new connections are accepted by one listener")                     \
     X(DRAINING, 0, "no new connections are accepted")                                              \
     X(DRAINED, 0, "the drain is over")
 

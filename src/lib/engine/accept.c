@@ -95,7 +95,7 @@ watch_shared(struct jst_reactor *r, bool on)
     for (size_t i = 0; i < r->acceptors_n; i++) {
         struct jst_acceptor *a = &r->acceptors[i];
 
-        if (!a->listener->shared) {
+        if (!a->listener->shared || a->stopped) {
             continue;
         }
         jst_io_remove(r->loop, &a->io);
@@ -155,7 +155,7 @@ on_acceptable(struct jst_io *io, unsigned events)
     struct jst_acceptor *a = JST_CONTAINER(io, struct jst_acceptor, io);
 
     (void)events;
-    if (a->reactor->accepting && a->reactor->accept_timer.deadline_ms == JST_NEVER) {
+    if (a->reactor->accepting && !a->stopped && a->reactor->accept_timer.deadline_ms == JST_NEVER) {
         accept_some(a);
     }
 }
@@ -180,7 +180,9 @@ jst_accept_on_timer(struct jst_timer *t)
     }
     watch_shared(r, true);
     for (size_t i = 0; i < r->acceptors_n; i++) {
-        accept_some(&r->acceptors[i]);
+        if (!r->acceptors[i].stopped) {
+            accept_some(&r->acceptors[i]);
+        }
     }
 }
 
@@ -223,8 +225,29 @@ jst_accept_start(struct jst_reactor *r)
     return JOIST_OK;
 }
 
-/* `serve_queue`: who waits in the listening sockets' queues has been promised service; take them
- * before the sockets go. */
+/* `serve_queue`: who waits in the listening socket's queue has been promised service; take them
+ * before the socket goes. */
+static void
+stop_acceptor(struct jst_acceptor *a, bool serve_queue)
+{
+    struct jst_loop *l = a->reactor->loop;
+
+    if (a->stopped) {
+        return;
+    }
+    for (int n = 0; serve_queue && n < JST_LISTEN_BACKLOG / JST_ACCEPT_BATCH; n++) {
+        if (!accept_batch(a)) {
+            break;
+        }
+    }
+    a->stopped = true;
+    jst_task_cancel(l, &a->task);
+    jst_io_remove(l, &a->io);
+    if (!a->listener->lent && !a->listener->shared) {
+        (void)shutdown(a->io.fd, SHUT_RD); /* newcomers are refused, not queued */
+    }
+}
+
 void
 jst_accept_stop(struct jst_reactor *r, bool serve_queue)
 {
@@ -232,16 +255,15 @@ jst_accept_stop(struct jst_reactor *r, bool serve_queue)
         return;
     }
     for (size_t i = 0; i < r->acceptors_n; i++) {
-        for (int n = 0; serve_queue && n < JST_LISTEN_BACKLOG / JST_ACCEPT_BATCH; n++) {
-            if (!accept_batch(&r->acceptors[i])) {
-                break;
-            }
-        }
-        jst_task_cancel(r->loop, &r->acceptors[i].task);
-        jst_io_remove(r->loop, &r->acceptors[i].io);
-        if (!r->acceptors[i].listener->lent && !r->acceptors[i].listener->shared) {
-            (void)shutdown(r->acceptors[i].io.fd, SHUT_RD); /* newcomers are refused, not queued */
-        }
+        stop_acceptor(&r->acceptors[i], serve_queue);
     }
     r->accepting = false;
+}
+
+void
+jst_accept_stop_one(struct jst_reactor *r, size_t listener)
+{
+    if (r->accepting) {
+        stop_acceptor(&r->acceptors[listener], true);
+    }
 }

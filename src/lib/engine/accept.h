@@ -16,6 +16,8 @@ int jst_accept_start(struct jst_reactor *r);
 
 /** Look away for good. `serve_queue`: first take those who wait already. */
 void jst_accept_stop(struct jst_reactor *r, bool serve_queue);
+/** From one listener alone; who waits in its queue is served. */
+void jst_accept_stop_one(struct jst_reactor *r, size_t listener);
 
 /** After descriptors had run out: look again. */
 void jst_accept_on_timer(struct jst_timer *t);

@@ -83,8 +83,8 @@ check_listeners(struct jst_report *r, const struct joist_conf *conf)
 
 /* ---- pools ---- */
 
-static void
-check_target(struct jst_report *r, const struct joist_target_conf *t)
+void
+jst_report_target(struct jst_report *r, const struct joist_target_conf *t)
 {
     struct jst_url url;
     struct jst_addr a;
@@ -142,13 +142,13 @@ check_pools(struct jst_report *r, const struct joist_conf *conf)
         if (names != NULL) {
             names[i] = p->name != NULL ? p->name : "";
         }
-        if (p->targets_n == 0 && p->slots_n == 0) {
+        if (p->targets_n == 0 && p->slots_n == 0 && !p->dynamic) {
             WRONG(r, &p->pos, "upstream '%s' has no targets", p->name);
         }
         jst_report_balance(r, p);
         jst_report_slots(r, conf, p);
         for (size_t t = 0; t < p->targets_n; t++) {
-            check_target(r, &p->targets[t]);
+            jst_report_target(r, &p->targets[t]);
             for (size_t u = 0; u < t && p->targets_n < 4096; u++) {
                 if (p->targets[t].url != NULL && p->targets[u].url != NULL &&
                     strcmp(p->targets[t].url, p->targets[u].url) == 0) {

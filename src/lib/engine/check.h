@@ -28,6 +28,9 @@ void jst_report_at(struct jst_report *r, enum joist_log_level level, int code,
  * warning. False if the part about TLS is not fit for loading those files. */
 bool jst_report_conf(struct jst_report *r, const struct joist_conf *conf);
 
+/** The part of it about one target. */
+void jst_report_target(struct jst_report *r, const struct joist_target_conf *t);
+
 /** The part of it about one pool's strategy, outlier and breaker. */
 void jst_report_balance(struct jst_report *r, const struct joist_pool_conf *pool);
 

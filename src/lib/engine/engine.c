@@ -246,6 +246,9 @@ put_in_place(struct joist_engine *e, struct jst_snapshot *next, const struct joi
         rc = jst_order_commit(e);
         before = e->current;
         e->current = next;
+        for (size_t i = 0; i < next->pools_n; i++) {
+            jst_control_settle(next->pools[i]);
+        }
     }
     jst_snapshot_unref(&before);
     return rc;
@@ -323,6 +326,31 @@ joist_engine_drain(struct joist_engine *e, uint64_t deadline_ms)
         if (e->listeners[i].shared && !e->listeners[i].lent) {
             close_shared(&e->listeners[i]);
         }
+    }
+    pthread_mutex_unlock(&e->control);
+    return rc;
+}
+
+int
+joist_listener_drain(struct joist_engine *e, size_t listener, uint64_t deadline_ms)
+{
+    enum joist_state state = joist_engine_state(e);
+    struct jst_listener *l;
+    int rc;
+
+    if (state != JOIST_STATE_RUNNING && state != JOIST_STATE_DRAINING) {
+        return JOIST_E_STATE;
+    }
+    if (listener >= e->listeners_n) {
+        return JOIST_E_NOTFOUND;
+    }
+    l = &e->listeners[listener];
+    pthread_mutex_lock(&e->control);
+    JST_LOG(&e->log->log, INFO, LISTENER_DRAINING, "listener=%.*s deadline_ms=%llu",
+            JST_PRI(l->name), (unsigned long long)deadline_ms);
+    rc = jst_order_drain_listener(e, listener, deadline_ms);
+    if (rc == JOIST_OK && l->shared && !l->lent) {
+        close_shared(l);
     }
     pthread_mutex_unlock(&e->control);
     return rc;

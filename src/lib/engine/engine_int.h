@@ -4,6 +4,7 @@
  * The engine's own struct; for engine.c, resolver.c and reactor.c.
  */
 #include "engine/reactor.h"
+#include "upstream/control.h"
 
 /* To one reactor, which answers when it has carried it out (order_all() in order.c waits). */
 struct jst_order {
@@ -12,8 +13,10 @@ struct jst_order {
     struct jst_reactor *reactor;
     struct jst_snapshot *snap;
     uint64_t deadline_ms;
+    size_t listener;
     size_t pool; /* number of the one that is replaced, */
     struct jst_pool *by;
+    const struct jst_cut_plan *plan; /* of a drain of targets */
 };
 
 /* Names have changed: to one reactor, which says when it has seen it (resolver.c). */
@@ -42,6 +45,7 @@ struct joist_engine {
     /* One at a time: orders, and what `current` is and has. Taken before `lock`; never held while
      * names are waited for, so the resolver's thread may take it. */
     pthread_mutex_t control;
+    uint64_t drains_n; /* of targets, so far; under `control` */
     /* under `lock` */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -83,6 +87,16 @@ typedef int jst_pool_edit_f(void *ctx, struct jst_pool *now, struct jst_pool **o
 int jst_engine_edit_pool(struct joist_engine *e, struct jst_slice name, jst_pool_edit_f *edit,
                          void *ctx);
 
+/** All reactors have `now`; nothing else can change yet. */
+typedef void jst_pool_done_f(void *ctx, struct jst_pool *before, struct jst_pool *now);
+
+/** The same; where the pool was changed, `done` (may be NULL) is called before it returns. */
+int jst_engine_change_pool(struct joist_engine *e, struct jst_slice name, jst_pool_edit_f *edit,
+                           jst_pool_done_f *done, void *ctx);
+
+/** Of the clock that the loops read. */
+uint64_t jst_engine_now_ms(void);
+
 /** The same with a pool that is there already, and is counted again. */
 int jst_engine_replace_pool(struct joist_engine *e, struct jst_slice name, struct jst_pool *by);
 
@@ -98,6 +112,10 @@ int jst_order_prepare(struct joist_engine *e, struct jst_snapshot *snap);
 /** Make it current: cannot fail while they run. JOIST_E_STATE. */
 int jst_order_commit(struct joist_engine *e);
 int jst_order_drain(struct joist_engine *e, uint64_t deadline_ms);
+int jst_order_drain_listener(struct joist_engine *e, size_t listener, uint64_t deadline_ms);
+
+/** What a drain of targets finds is cut later (jst_cut_begin()). JOIST_E_NOMEM, JOIST_E_LIMIT. */
+int jst_order_cut(struct joist_engine *e, const struct jst_cut_plan *plan);
 
 /** A reactor has nothing left. Any thread. */
 void jst_engine_drained(struct joist_engine *e);

@@ -52,6 +52,19 @@ drain(const struct jst_order *o)
 }
 
 static int
+drain_listener(const struct jst_order *o)
+{
+    jst_reactor_drain_listener(o->reactor, o->listener, o->deadline_ms);
+    return JOIST_OK;
+}
+
+static int
+cut(const struct jst_order *o)
+{
+    return jst_cut_begin(o->reactor->local.upstreams, o->plan);
+}
+
+static int
 replace(const struct jst_order *o)
 {
     return jst_reactor_replace(o->reactor, o->pool, o->by);
@@ -119,6 +132,20 @@ int
 jst_order_drain(struct joist_engine *e, uint64_t deadline_ms)
 {
     return order_all(e, (struct jst_order){.carry_out = drain, .deadline_ms = deadline_ms});
+}
+
+int
+jst_order_drain_listener(struct joist_engine *e, size_t listener, uint64_t deadline_ms)
+{
+    return order_all(e, (struct jst_order){.carry_out = drain_listener,
+                                           .listener = listener,
+                                           .deadline_ms = deadline_ms});
+}
+
+int
+jst_order_cut(struct joist_engine *e, const struct jst_cut_plan *plan)
+{
+    return order_all(e, (struct jst_order){.carry_out = cut, .plan = plan});
 }
 
 /* ---- replacing a pool ---- */

@@ -75,6 +75,40 @@ jst_reactor_drain(struct jst_reactor *r, uint64_t deadline_ms)
     check_drained(r);
 }
 
+static void
+on_listener_timer(struct jst_timer *t)
+{
+    struct jst_acceptor *a = JST_CONTAINER(t, struct jst_acceptor, drain_timer);
+
+    jst_server_close_listener(&a->reactor->owner, a->number);
+}
+
+void
+jst_reactor_drain_listener(struct jst_reactor *r, size_t listener, uint64_t deadline_ms)
+{
+    struct jst_acceptor *a = &r->acceptors[listener];
+    uint64_t now = jst_loop_now_ms(r->loop);
+
+    jst_accept_stop_one(r, listener);
+    jst_server_drain_listener(&r->owner, a->number);
+    if (r->gen->snap->tunnels == JOIST_TUNNEL_CUT) {
+        jst_server_close_listener_tunnels(&r->owner, a->number);
+    }
+    jst_timer_set(r->loop, &a->drain_timer,
+                  deadline_ms < JST_NEVER - now ? now + deadline_ms : JST_NEVER);
+}
+
+static int
+init_listener_timers(struct jst_reactor *r)
+{
+    int rc = JOIST_OK;
+
+    for (size_t i = 0; i < r->acceptors_n && rc == JOIST_OK; i++) {
+        rc = jst_timer_init(r->loop, &r->acceptors[i].drain_timer, on_listener_timer);
+    }
+    return rc;
+}
+
 /* ---- the thread ---- */
 
 static void *
@@ -168,7 +202,8 @@ jst_reactor_create(struct jst_reactor **out, struct joist_engine *e, size_t numb
         (rc = jst_timer_init(r->loop, &r->drain_timer, on_drain_timer)) < 0 ||
         (rc = jst_upstreams_create(&r->local.upstreams, &r->local, jst_dial)) < 0 ||
         (rc = jst_files_create(&r->local.files, &r->local)) < 0 ||
-        (rc = jst_accept_init(r, number)) < 0 || (rc = jst_reactor_prepare(r, e->current)) < 0) {
+        (rc = jst_accept_init(r, number)) < 0 || (rc = init_listener_timers(r)) < 0 ||
+        (rc = jst_reactor_prepare(r, e->current)) < 0) {
         goto fail;
     }
     jst_reactor_commit(r);
@@ -211,6 +246,9 @@ jst_reactor_destroy(struct jst_reactor **take)
     if (r->loop != NULL) {
         jst_timer_fini(r->loop, &r->accept_timer);
         jst_timer_fini(r->loop, &r->drain_timer);
+        for (size_t i = 0; i < r->acceptors_n; i++) {
+            jst_timer_fini(r->loop, &r->acceptors[i].drain_timer);
+        }
     }
     r->log->loop = NULL;
     jst_loop_destroy(&r->loop);

@@ -32,8 +32,10 @@ struct jst_acceptor {
     struct jst_io io; /* borrowed descriptor */
     struct jst_reactor *reactor;
     const struct jst_listener *listener;
-    uint16_t number;      /* the listener's */
-    struct jst_task task; /* more to accept than one batch */
+    uint16_t number;              /* the listener's */
+    bool stopped;                 /* for good */
+    struct jst_task task;         /* more to accept than one batch */
+    struct jst_timer drain_timer; /* of this listener alone */
 };
 
 struct jst_reactor {
@@ -86,6 +88,7 @@ void jst_reactor_replace_end(struct jst_reactor *r, bool undo);
 
 /** On its thread. */
 void jst_reactor_drain(struct jst_reactor *r, uint64_t deadline_ms);
+void jst_reactor_drain_listener(struct jst_reactor *r, size_t listener, uint64_t deadline_ms);
 
 /** One use less; the last frees it. */
 void jst_gen_unuse(struct jst_gen *g);

@@ -2,6 +2,8 @@
 /* A pool of the running configuration gets other targets: on all reactors, or on none. */
 #include "engine/engine_int.h"
 
+#include <time.h>
+
 static size_t
 find_pool(const struct jst_snapshot *s, struct jst_slice name)
 {
@@ -21,8 +23,18 @@ has_reactors(const struct joist_engine *e)
     return state == JOIST_STATE_RUNNING || state == JOIST_STATE_DRAINING;
 }
 
+/* Of the clock that the loops read. */
+uint64_t
+jst_engine_now_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 static int
-edit_at(struct joist_engine *e, size_t i, jst_pool_edit_f *edit, void *ctx)
+edit_at(struct joist_engine *e, size_t i, jst_pool_edit_f *edit, jst_pool_done_f *done, void *ctx)
 {
     struct jst_pool *by = NULL;
     int rc = edit(ctx, e->current->pools[i], &by);
@@ -35,6 +47,9 @@ edit_at(struct joist_engine *e, size_t i, jst_pool_edit_f *edit, void *ctx)
         struct jst_pool *before = e->current->pools[i];
 
         e->current->pools[i] = by;
+        if (done != NULL) {
+            done(ctx, before, by);
+        }
         by = before;
     }
     jst_pool_unref(&by);
@@ -45,13 +60,20 @@ int
 jst_engine_edit_pool(struct joist_engine *e, struct jst_slice name, jst_pool_edit_f *edit,
                      void *ctx)
 {
+    return jst_engine_change_pool(e, name, edit, NULL, ctx);
+}
+
+int
+jst_engine_change_pool(struct joist_engine *e, struct jst_slice name, jst_pool_edit_f *edit,
+                       jst_pool_done_f *done, void *ctx)
+{
     int rc = JOIST_E_STATE;
 
     pthread_mutex_lock(&e->control);
     if (has_reactors(e)) {
         size_t i = find_pool(e->current, name);
 
-        rc = i < e->current->pools_n ? edit_at(e, i, edit, ctx) : JOIST_E_NOTFOUND;
+        rc = i < e->current->pools_n ? edit_at(e, i, edit, done, ctx) : JOIST_E_NOTFOUND;
     }
     pthread_mutex_unlock(&e->control);
     return rc;

@@ -21,10 +21,12 @@ struct jst_client;
 struct jst_account {
     struct jst_sink sink; /* stands before `to`, which was the call's on_response */
     struct jst_sink *to;
+    struct jst_list link; /* among its reactor's, while open */
     uint64_t start_ns;
     uint32_t ticket; /* of the breaker's probe; 0: an ordinary call */
     bool open;       /* it counts as in flight */
     bool answered;   /* the head came */
+    bool tunnel;     /* it was 101 */
     bool judged;
 };
 

@@ -338,11 +338,14 @@ jst_h1_server_adopt(struct jst_server_owner *owner, struct jst_conn *conn,
 }
 
 void
-jst_h1_server_drain_all(struct jst_list *conns)
+jst_h1_server_drain_all(struct jst_list *conns, int listener)
 {
     JST_LIST_FOREACH (node, conns) {
         struct jst_h1_server *c = JST_CONTAINER(node, struct jst_h1_server, link);
 
+        if (!jst_server_is_of(&c->peer, listener)) {
+            continue;
+        }
         c->draining = true;
         if (c->state == H1_HEAD && c->in_n == 0) {
             if (c->conn.out.bytes > 0) {
@@ -355,20 +358,24 @@ jst_h1_server_drain_all(struct jst_list *conns)
 }
 
 void
-jst_h1_server_close_all(struct jst_list *conns)
-{
-    JST_LIST_FOREACH (node, conns) {
-        jst_h1_close(JST_CONTAINER(node, struct jst_h1_server, link), true);
-    }
-}
-
-void
-jst_h1_server_close_tunnels(struct jst_list *conns)
+jst_h1_server_close_all(struct jst_list *conns, int listener)
 {
     JST_LIST_FOREACH (node, conns) {
         struct jst_h1_server *c = JST_CONTAINER(node, struct jst_h1_server, link);
 
-        if (c->x != NULL && c->x->tunnel) {
+        if (jst_server_is_of(&c->peer, listener)) {
+            jst_h1_close(c, true);
+        }
+    }
+}
+
+void
+jst_h1_server_close_tunnels(struct jst_list *conns, int listener)
+{
+    JST_LIST_FOREACH (node, conns) {
+        struct jst_h1_server *c = JST_CONTAINER(node, struct jst_h1_server, link);
+
+        if (jst_server_is_of(&c->peer, listener) && c->x != NULL && c->x->tunnel) {
             jst_h1_close(c, false);
         }
     }

@@ -30,10 +30,10 @@ int jst_h1_server_open(struct jst_server_owner *owner, int fd, const struct jst_
                        bool sniff_h2);
 
 /** For each connection of owner->conns: close if idle, else after the current response. */
-void jst_h1_server_drain_all(struct jst_list *conns);
+void jst_h1_server_drain_all(struct jst_list *conns, int listener);
 
 /** Cut all. */
-void jst_h1_server_close_all(struct jst_list *conns);
+void jst_h1_server_close_all(struct jst_list *conns, int listener);
 
 /** Cut tunnels (see enum joist_tunnel_policy). */
-void jst_h1_server_close_tunnels(struct jst_list *conns);
+void jst_h1_server_close_tunnels(struct jst_list *conns, int listener);

@@ -296,11 +296,14 @@ jst_h2_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer
 }
 
 void
-jst_h2_server_drain_all(struct jst_list *conns)
+jst_h2_server_drain_all(struct jst_list *conns, int listener)
 {
     JST_LIST_FOREACH (node, conns) {
         struct jst_h2_server *c = JST_CONTAINER(node, struct jst_h2_server, link);
 
+        if (!jst_server_is_of(&c->peer, listener)) {
+            continue;
+        }
         jst_h2_drain(c);
         if (c->streams_n == 0) {
             jst_h2_drain_end(c);
@@ -309,15 +312,19 @@ jst_h2_server_drain_all(struct jst_list *conns)
 }
 
 void
-jst_h2_server_close_all(struct jst_list *conns)
+jst_h2_server_close_all(struct jst_list *conns, int listener)
 {
     JST_LIST_FOREACH (node, conns) {
-        jst_h2_close(JST_CONTAINER(node, struct jst_h2_server, link), true);
+        struct jst_h2_server *c = JST_CONTAINER(node, struct jst_h2_server, link);
+
+        if (jst_server_is_of(&c->peer, listener)) {
+            jst_h2_close(c, true);
+        }
     }
 }
 
 void
-jst_h2_server_close_tunnels(struct jst_list *conns)
+jst_h2_server_close_tunnels(struct jst_list *conns, int listener)
 {
     JST_LIST_FOREACH (node, conns) {
         struct jst_h2_server *c = JST_CONTAINER(node, struct jst_h2_server, link);
@@ -325,7 +332,7 @@ jst_h2_server_close_tunnels(struct jst_list *conns)
         JST_LIST_FOREACH (at, &c->streams) {
             struct jst_h2_stream *x = JST_CONTAINER(at, struct jst_h2_stream, link);
 
-            if (x->tunnel) {
+            if (jst_server_is_of(&c->peer, listener) && x->tunnel) {
                 jst_h2_stream_reset(x, NGHTTP2_CANCEL);
                 jst_h2_stream_kill(x, JOIST_E_CANCELED);
             }

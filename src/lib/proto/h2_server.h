@@ -24,6 +24,6 @@ int jst_h2_server_adopt(struct jst_server_owner *owner, struct jst_conn *conn,
  *  descriptor stays the caller's on an error. */
 int jst_h2_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *peer);
 
-void jst_h2_server_drain_all(struct jst_list *conns);
-void jst_h2_server_close_all(struct jst_list *conns);
-void jst_h2_server_close_tunnels(struct jst_list *conns);
+void jst_h2_server_drain_all(struct jst_list *conns, int listener);
+void jst_h2_server_close_all(struct jst_list *conns, int listener);
+void jst_h2_server_close_tunnels(struct jst_list *conns, int listener);

@@ -278,31 +278,75 @@ jst_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *p
     return jst_h1_server_open(owner, fd, peer, how->h2);
 }
 
-/* ---- all of a reactor ---- */
+/* ---- all of a reactor, or of one listener ---- */
+
+static void
+close_handshakes(struct jst_server_owner *owner, int listener, bool reset)
+{
+    JST_LIST_FOREACH (node, owner->handshakes) {
+        struct handshake *h = JST_CONTAINER(node, struct handshake, link);
+
+        if (jst_server_is_of(&h->peer, listener)) {
+            close_handshake(h, reset);
+        }
+    }
+}
+
+static void
+drain(struct jst_server_owner *owner, int listener)
+{
+    close_handshakes(owner, listener, false);
+    jst_h1_server_drain_all(owner->conns, listener);
+    jst_h2_server_drain_all(owner->h2_conns, listener);
+}
+
+static void
+close_those(struct jst_server_owner *owner, int listener)
+{
+    close_handshakes(owner, listener, true);
+    jst_h1_server_close_all(owner->conns, listener);
+    jst_h2_server_close_all(owner->h2_conns, listener);
+}
+
+static void
+close_tunnels(struct jst_server_owner *owner, int listener)
+{
+    jst_h1_server_close_tunnels(owner->conns, listener);
+    jst_h2_server_close_tunnels(owner->h2_conns, listener);
+}
 
 void
 jst_server_drain_all(struct jst_server_owner *owner)
 {
-    JST_LIST_FOREACH (node, owner->handshakes) {
-        close_handshake(JST_CONTAINER(node, struct handshake, link), false);
-    }
-    jst_h1_server_drain_all(owner->conns);
-    jst_h2_server_drain_all(owner->h2_conns);
+    drain(owner, JST_ANY_LISTENER);
 }
 
 void
 jst_server_close_all(struct jst_server_owner *owner)
 {
-    JST_LIST_FOREACH (node, owner->handshakes) {
-        close_handshake(JST_CONTAINER(node, struct handshake, link), true);
-    }
-    jst_h1_server_close_all(owner->conns);
-    jst_h2_server_close_all(owner->h2_conns);
+    close_those(owner, JST_ANY_LISTENER);
 }
 
 void
 jst_server_close_tunnels(struct jst_server_owner *owner)
 {
-    jst_h1_server_close_tunnels(owner->conns);
-    jst_h2_server_close_tunnels(owner->h2_conns);
+    close_tunnels(owner, JST_ANY_LISTENER);
+}
+
+void
+jst_server_drain_listener(struct jst_server_owner *owner, uint16_t listener)
+{
+    drain(owner, listener);
+}
+
+void
+jst_server_close_listener(struct jst_server_owner *owner, uint16_t listener)
+{
+    close_those(owner, listener);
+}
+
+void
+jst_server_close_listener_tunnels(struct jst_server_owner *owner, uint16_t listener)
+{
+    close_tunnels(owner, listener);
 }

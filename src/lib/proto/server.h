@@ -58,3 +58,17 @@ void jst_server_drain_all(struct jst_server_owner *owner);
 /** Cut all; and only tunnels (see enum joist_tunnel_policy). */
 void jst_server_close_all(struct jst_server_owner *owner);
 void jst_server_close_tunnels(struct jst_server_owner *owner);
+
+/** The same for what came by one listener (peer.listener). */
+void jst_server_drain_listener(struct jst_server_owner *owner, uint16_t listener);
+void jst_server_close_listener(struct jst_server_owner *owner, uint16_t listener);
+void jst_server_close_listener_tunnels(struct jst_server_owner *owner, uint16_t listener);
+
+#define JST_ANY_LISTENER (-1)
+
+/** Did it come by that listener, or is any meant? */
+static inline bool
+jst_server_is_of(const struct jst_peer *peer, int listener)
+{
+    return listener == JST_ANY_LISTENER || peer->listener == listener;
+}

@@ -177,6 +177,10 @@ judge(struct jst_call *call, enum verdict verdict, int why, uint16_t status)
         return;
     }
     call->account.judged = true;
+    if (verdict == BAD) {
+        (void)__atomic_add_fetch(&p->pool->tracking->v[call->target]->requests_failed, 1,
+                                 __ATOMIC_RELAXED);
+    }
     if (verdict != UNKNOWN) {
         judge_outlier(p, call->target, verdict, &f, now);
     }
@@ -193,6 +197,16 @@ call_of(struct jst_sink *s)
     return JST_CONTAINER(s, struct jst_call, account.sink);
 }
 
+/* Either this one sees that somebody waits, or who waits sees that it is the last. */
+static void
+leave_shared(const struct jst_tracking *t, struct jst_tstate *state)
+{
+    if (__atomic_sub_fetch(&state->inflight, 1, __ATOMIC_SEQ_CST) == 0 &&
+        __atomic_load_n(&state->waited, __ATOMIC_SEQ_CST) != 0) {
+        jst_states_tell_idle(t->states, state);
+    }
+}
+
 static void
 leave(struct jst_call *call)
 {
@@ -206,7 +220,8 @@ leave(struct jst_call *call)
     JST_ASSERT_HOT(view->inflight > 0 && view->v[call->target].inflight > 0);
     view->inflight--;
     view->v[call->target].inflight--;
-    (void)__atomic_sub_fetch(&p->pool->tracking->v[call->target]->inflight, 1, __ATOMIC_RELAXED);
+    jst_list_remove(&call->account.link);
+    leave_shared(p->pool->tracking, p->pool->tracking->v[call->target]);
 }
 
 static void
@@ -231,6 +246,7 @@ account_head(struct jst_sink *s, const struct jst_head *head)
     struct jst_call *call = call_of(s);
 
     if (head->status >= 200 || head->status == 101) {
+        call->account.tunnel = head->status == 101;
         add_latency(call, head->status >= 500);
         if (head->status >= 500) {
             judge(call, BAD, 0, head->status);
@@ -291,6 +307,7 @@ void
 jst_account_begin(struct jst_call *call, jst_breaker_ticket ticket)
 {
     struct jst_upool *p = call->upool;
+    struct jst_tstate *state;
 
     if (p->pool->tracking == NULL) {
         return;
@@ -305,7 +322,10 @@ jst_account_begin(struct jst_call *call, jst_breaker_ticket ticket)
     call->on_response = &call->account.sink;
     p->view->inflight++;
     p->view->v[call->target].inflight++;
-    (void)__atomic_add_fetch(&p->pool->tracking->v[call->target]->inflight, 1, __ATOMIC_RELAXED);
+    jst_list_insert(&p->u->calls, &call->account.link);
+    state = p->pool->tracking->v[call->target];
+    (void)__atomic_add_fetch(&state->inflight, 1, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&state->requests, 1, __ATOMIC_RELAXED); /* in the same line */
 }
 
 void

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "upstream/live.h"
+#include "upstream/control.h"
 
 #include <stdlib.h>
 
@@ -148,6 +149,8 @@ jst_upstreams_create(struct jst_upstreams **out, struct jst_local *local, jst_cl
     u->local = local;
     u->open = open;
     u->refs = 1;
+    jst_list_init(&u->calls);
+    jst_list_init(&u->cuts);
     *out = u;
     return JOIST_OK;
 }
@@ -206,6 +209,7 @@ jst_upstreams_destroy(struct jst_upstreams **take)
         return;
     }
     u->closing = true;
+    jst_cut_forget_all(u);
     jst_upstreams_close_idle(u);
     while (cut_first(u)) {
     }

@@ -75,6 +75,9 @@ struct jst_upstreams {
     struct jst_live **buckets; /* owned */
     uint32_t buckets_n;        /* a power of two */
     uint32_t lives_n;
+    struct jst_list calls; /* those that are counted: account.c */
+    struct jst_list cuts;  /* owned: deadlines of drains (cut.c) */
+    uint32_t cuts_n;
     uint32_t refs; /* its creator, and upools */
     bool closing;  /* destroyed: nothing new is begun */
 };

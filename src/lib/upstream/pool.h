@@ -81,7 +81,7 @@ void jst_target_copy(struct jst_target *out, const struct jst_target *from);
  *  URL, or longer than `cap`. */
 int jst_target_identity(char *out, size_t cap, const char *url);
 
-/** Is that the target's? */
+/** Is that the target's? "" is every one's. */
 bool jst_target_has_identity(const struct jst_target *t, const char *identity);
 
 /** Number of the target with that key; p->n: none. `near`: where to look first. Copies of one

@@ -6,8 +6,10 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define BUCKETS_FIRST 64u
+#define WAIT_MS_MAX   (365ull * 24 * 3600 * 1000) /* what a time can hold */
 
 /* By key. */
 struct table {
@@ -19,6 +21,8 @@ struct table {
 struct jst_states {
     _Alignas(JST_CACHE_LINE) uint64_t epoch; /* atomic; read by each pick: alone in its line */
     _Alignas(JST_CACHE_LINE) pthread_mutex_t lock;
+    pthread_cond_t idle;
+    unsigned waiting; /* for `idle` */
     struct table targets;
     struct table pools;
 };
@@ -29,6 +33,18 @@ init_table(struct table *t)
     t->buckets = calloc(BUCKETS_FIRST, sizeof(struct jst_state_id *));
     t->buckets_n = BUCKETS_FIRST;
     return t->buckets != NULL ? JOIST_OK : JOIST_E_NOMEM;
+}
+
+/* By the monotonic clock: a step of the wall clock must not make waits longer. */
+static void
+init_idle(struct jst_states *s)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->idle, &attr);
+    pthread_condattr_destroy(&attr);
 }
 
 int
@@ -47,6 +63,7 @@ jst_states_create(struct jst_states **out)
     }
     s->epoch = 1;
     pthread_mutex_init(&s->lock, NULL);
+    init_idle(s);
     *out = s;
     return JOIST_OK;
 }
@@ -61,6 +78,7 @@ jst_states_destroy(struct jst_states **take)
         return;
     }
     JST_ASSERT(s->targets.n == 0 && s->pools.n == 0);
+    pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
     free(s->targets.buckets);
     free(s->pools.buckets);
@@ -218,6 +236,80 @@ jst_states_release(struct jst_states *s, struct jst_tstate **take)
         free(t);
     }
     pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- waiting for the end of what is in flight ---- */
+
+void
+jst_states_tell_idle(struct jst_states *s, struct jst_tstate *t)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->waiting > 0) {
+        pthread_cond_broadcast(&s->idle);
+    } else { /* who waited has given up: let nobody call for it any more */
+        __atomic_store_n(&t->waited, 0, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Is it one of the targets whose keys begin so, up to their end or to "|"? */
+static bool
+begins_with(const struct jst_state_id *id, const char *prefix, bool all)
+{
+    size_t n = strlen(prefix);
+
+    return strncmp(id->key, prefix, n) == 0 && (all || id->key[n] == '\0' || id->key[n] == '|');
+}
+
+/* Those that are in flight are from now on waited for. */
+static bool
+is_idle(struct jst_states *s, const char *prefix, bool all)
+{
+    bool idle = true;
+
+    for (size_t i = 0; i < s->targets.buckets_n; i++) {
+        for (struct jst_state_id *id = s->targets.buckets[i]; id != NULL; id = id->next) {
+            struct jst_tstate *t = JST_CONTAINER(id, struct jst_tstate, id);
+
+            if (begins_with(id, prefix, all)) {
+                __atomic_store_n(&t->waited, 1, __ATOMIC_SEQ_CST);
+                idle = __atomic_load_n(&t->inflight, __ATOMIC_SEQ_CST) == 0 && idle;
+            }
+        }
+    }
+    return idle;
+}
+
+int
+jst_states_wait_idle(struct jst_states *s, const char *pool, const char *identity,
+                     uint64_t timeout_ms)
+{
+    char *prefix = make_key(pool, identity);
+    bool all = identity[0] == '\0';
+    struct timespec until = {0};
+    int rc = 0;
+
+    if (prefix == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    timeout_ms = JST_MIN(timeout_ms, WAIT_MS_MAX);
+    until.tv_sec += (time_t)(timeout_ms / 1000);
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&s->lock);
+    s->waiting++;
+    while (!is_idle(s, prefix, all) && rc == 0) {
+        rc = pthread_cond_timedwait(&s->idle, &s->lock, &until);
+    }
+    s->waiting--;
+    rc = is_idle(s, prefix, all) ? JOIST_OK : JOIST_E_TIMEOUT;
+    pthread_mutex_unlock(&s->lock);
+    free(prefix);
+    return rc;
 }
 
 /* ---- pools ---- */

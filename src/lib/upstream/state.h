@@ -35,7 +35,9 @@ struct jst_state_id {
 struct jst_tstate {
     /* atomic, written by each request */
     _Alignas(JST_CACHE_LINE) uint32_t inflight;
+    uint32_t waited;   /* 1: somebody waits until nothing is in flight */
     uint32_t failures; /* in a row */
+    uint64_t requests; /* in all */
     uint64_t latency;  /* see jst_tstate_latency_us() */
     /* atomic, written seldom: when it is put aside, comes back, or a check says so */
     _Alignas(JST_CACHE_LINE) uint64_t ejected_until_ms; /* 0: it is not */
@@ -46,6 +48,10 @@ struct jst_tstate {
     uint32_t draining;        /* JST_DRAIN_*; 0: it is not */
     uint32_t weight_override; /* instead of the configuration's; 0: as if draining, but for good;
                                  JST_WEIGHT_OWN: none */
+    uint32_t override_of;     /* the configuration's weight when it was told another; under the
+                                 engine's control lock */
+    uint64_t drain;           /* number of the drain that JST_DRAIN_TOLD is about; 0: none */
+    uint64_t requests_failed; /* in all */
     struct jst_breaker breaker;
     struct jst_state_id id;
 };
@@ -69,6 +75,14 @@ struct jst_tstate *jst_states_acquire(struct jst_states *s, const char *pool, co
                                       uint64_t now_ms);
 struct jst_tstate *jst_states_ref(struct jst_states *s, struct jst_tstate *t);
 void jst_states_release(struct jst_states *s, struct jst_tstate **take);
+
+/** Nothing is in flight there any more, and somebody waits for that. Any thread. */
+void jst_states_tell_idle(struct jst_states *s, struct jst_tstate *t);
+
+/** Until nothing is in flight at all targets of that pool with that identity (see
+ *  jst_target_identity(); "": at all), also at removed ones. JOIST_E_NOMEM, JOIST_E_TIMEOUT. */
+int jst_states_wait_idle(struct jst_states *s, const char *pool, const char *identity,
+                         uint64_t timeout_ms);
 
 /** The same for a pool. */
 struct jst_pstate *jst_states_acquire_pool(struct jst_states *s, const char *pool);

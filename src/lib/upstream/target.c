@@ -129,7 +129,7 @@ jst_target_has_identity(const struct jst_target *t, const char *identity)
 {
     size_t n = strlen(identity);
 
-    return strncmp(t->key, identity, n) == 0 && (t->key[n] == '\0' || t->key[n] == '|');
+    return n == 0 || (strncmp(t->key, identity, n) == 0 && (t->key[n] == '\0' || t->key[n] == '|'));
 }
 
 /* "http://host:port", "unix:/path", or "https://host:port|name=4:host|...", and what of it is name

@@ -59,6 +59,7 @@ fill(struct jst_tracking *t, const struct jst_pool *p, const struct joist_pool_c
     if (conf->breaker != NULL) {
         t->breaker = *conf->breaker;
     }
+    t->dynamic = conf->dynamic;
     t->hash_by = conf->hash_by;
     t->slow_start_ms = conf->slow_start_ms;
     t->panic_percent = conf->panic_percent;
@@ -134,7 +135,7 @@ jst_tracking_derive(struct jst_pool *p, const struct jst_pool *from, uint64_t no
     if (derive_states(t, p, from, now_ms) < 0) {
         return JOIST_E_NOMEM;
     }
-    if (from->tracking->ring != NULL && p->n > 0) {
+    if (p->strategy == JOIST_STRATEGY_HASH && p->n > 0) {
         t->ring = make_ring(p);
         return t->ring != NULL ? JOIST_OK : JOIST_E_NOMEM;
     }

@@ -24,6 +24,7 @@ struct jst_tracking {
     uint64_t slow_start_ms;
     uint32_t panic_percent;
     uint32_t n;
+    bool dynamic;           /* its targets may be told things: control.c */
     bool panicking;         /* atomic: it was said */
     bool judging;           /* atomic: a reactor is about to put one aside */
     struct jst_tstate *v[]; /* counted; as many as the pool has targets */
