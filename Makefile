@@ -69,7 +69,7 @@ fmt: deps-lint ## format all C files
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 bench: deps-bench all ## us against the peers that are installed: ratios, and JSON
-	@$(NINJA) build/release bench/route_bench bench/pick_bench bench/handshake_load bench/tls_own
+	@$(NINJA) build/release bench/route_bench bench/pick_bench bench/target_changes bench/handshake_load bench/tls_own
 	@$(PYTHON) bench/run.py
 
 install: all ## program, library, headers, pkg-config file into PREFIX (DESTDIR is obeyed)

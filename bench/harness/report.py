@@ -165,7 +165,7 @@ def print_figures(result, out):
 
 
 PRINTERS = {"cpu": print_cpu, "memory": print_memory, "conns": print_conns, "route": print_figures, "pick": print_figures,
-            "certs": print_figures}
+            "certs": print_figures, "changes": print_figures}
 
 
 def print_summary(results, out):
@@ -184,7 +184,7 @@ def summary_figure(result):
         return f"{joist['pss_kib_per_conn']:.2f} KiB"
     if "open_max" in joist:
         return f"{joist['errors']} errors with {joist['open_max']:,} open"
-    if result["kind"] == "certs" and "ratio" in joist:
+    if result["kind"] in ("certs", "changes") and "ratio" in joist:
         return f"{joist['ratio']:.2f} ×"
     if result["kind"] in ("route", "pick") and joist and "left_out" not in joist:
         return ", ".join(f"{k} {v}" for k, v in joist.items())

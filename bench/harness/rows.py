@@ -28,6 +28,9 @@ IDLE_PROBES = 100
 ROUTE_BENCH = os.path.join(peers.ROOT, "build", "release", "bench", "route_bench")
 PICK_BENCH = os.path.join(peers.ROOT, "build", "release", "bench", "pick_bench")
 PICK_NS_MAX = 100.0
+TARGET_CHANGES = os.path.join(peers.ROOT, "build", "release", "bench", "target_changes")
+CHANGES_PER_S = 1000
+CHANGED_TARGETS = 100  # half of them come and go
 HANDSHAKE_LOAD = os.path.join(peers.ROOT, "build", "release", "bench", "handshake_load")
 TLS_OWN = os.path.join(peers.ROOT, "build", "release", "bench", "tls_own")
 ROUTE_BENCH_TIMEOUT_S = 120
@@ -40,7 +43,7 @@ ROUTE_LOAD_MS_MAX = 1000.0
 class Row:
     id: str
     title: str
-    kind: str  # "cpu", "memory", "conns", "route", "pick"
+    kind: str  # "cpu", "memory", "conns", "certs", "route", "pick", "changes"
     mode: str = "proxy"
     path: str = peers.PATH_SMALL
     conns: int = 64
@@ -85,6 +88,8 @@ ROWS = [
         goal_text="no error"),
     Row("route-lookup", "route lookup, 10,000 sites × 10 routes", "route",
         goal_text="lookup < 1 µs, load < 1 s"),
+    Row("target-changes", f"h1 proxy, 128 B, {CHANGES_PER_S:,} changes of targets a second: p99 ÷ that of the quiet run",
+        "changes", goal=1.2, goal_text="p99 ≤ 1.2 ×, no failed request"),
     Row("target-pick", "choice of a target among 1,000, each strategy", "pick", goal_text="< 100 ns"),
 ]
 
@@ -446,6 +451,55 @@ def judge_route(result, figures):
     result["verdict"] = "met" if good else "missed"
 
 
+# Targets that change under load
+
+
+def stop_changes(bench, proc):
+    """End it and return what it says of its changes."""
+    bench.procs.stop(proc)
+    with open(proc.log_path, encoding="utf-8", errors="replace") as f:
+        text = f.read()
+    try:
+        return json.loads(text)
+    except ValueError as e:
+        raise RuntimeError("target_changes said: " + text.strip()[-300:]) from e
+
+
+def changes_p99(bench, row, port, name):
+    sample = run_load(bench, row, port, bench.seconds)
+    if sample["errors"] or not sample["requests"] or not sample["p99_ms"]:
+        raise load.LoadError(f"{name}: {error_text(sample) or 'no request was done'}")
+    bench.say(f"  {row.id} {name}: p99 {sample['p99_ms']:.2f} ms, {sample['requests_per_s']:.0f} requests/s")
+    return sample
+
+
+def measure_changes(bench, row, result):
+    """The same program, quiet and while its targets change, in turn: the ratio of each round."""
+    if not any(peer.name == "joist" for peer in bench.chosen):
+        raise RuntimeError("Joist was not asked for")
+    if not os.access(TARGET_CHANGES, os.X_OK):
+        raise RuntimeError(f"{os.path.relpath(TARGET_CHANGES, peers.ROOT)} is not built")
+    origins = [bench.ports.take() for _ in range(CHANGED_TARGETS)]
+    peers.start_origin(bench.procs, bench.work, bench.load_cpu, origins)
+    started = {}
+    for name, per_s in (("quiet", 0), ("changing", CHANGES_PER_S)):
+        port = bench.ports.take()
+        argv = [TARGET_CHANGES, str(port), str(per_s), *(str(origin) for origin in origins)]
+        started[name] = (bench.procs.start(name, argv, bench.proxy_cpu), port)
+        peers.wait_answer(*started[name], row.path)
+        run_load(bench, row, port, WARMUP_S)
+    samples = {name: [] for name in started}
+    for _ in range(bench.repeat):
+        for name, (_, port) in started.items():
+            samples[name].append(changes_p99(bench, row, port, name))
+    made = stop_changes(bench, started["changing"][0])
+    ratio = spread([b["p99_ms"] / a["p99_ms"] for a, b in zip(samples["quiet"], samples["changing"])])
+    result["peers"]["joist"] = {f"{name}_{key}": median_of(taken, key) for name, taken in samples.items()
+                                for key in ("p99_ms", "requests_per_s")}
+    result["peers"]["joist"] |= {"ratio": ratio["median"], "ratio_min": ratio["min"], "ratio_max": ratio["max"], **made}
+    result["verdict"] = "met" if ratio["median"] <= row.goal and made["failed"] == 0 else "missed"
+
+
 # A first handshake with many certificates
 
 
@@ -493,4 +547,4 @@ def measure_certs(bench, row, result):
 
 
 MEASURES = {"certs": measure_certs, "cpu": measure_cpu, "memory": measure_memory, "conns": measure_conns, "route": measure_route,
-            "pick": measure_pick}
+            "pick": measure_pick, "changes": measure_changes}
