@@ -60,6 +60,8 @@ struct joist_engine {
     bool resolver_started;
 };
 
+void jst_engine_set_state(struct joist_engine *e, enum joist_state state);
+
 /* ---- resolver.c ---- */
 
 /** Names, as yet none; the thread starts with the first. JOIST_E_NOMEM, JOIST_E_NOFILE. */
