@@ -102,10 +102,14 @@ uint16_t joist_engine_port(const struct joist_engine *e, size_t listener);
     X(timeout_keepalive, "timeouts: keepalive")                                                    \
     X(timeout_connect, "timeouts: upstream_connect")                                               \
     X(timeout_response, "timeouts: upstream_response")                                             \
+    X(timeout_total, "timeouts: upstream_total")                                                   \
     X(upstream_connects, "connections opened to origins")                                          \
     X(upstream_reuses, "requests sent on a kept connection")                                       \
     X(upstream_retries, "requests sent again, on another connection to the origin")                \
     X(upstream_tried_again, "tries after a failed one, on another target or the same")             \
+    X(upstream_budget_denials, "further tries that a retry budget did not allow")                  \
+    X(upstream_hedges, "requests sent to a second target while the first had no answer")           \
+    X(upstream_hedges_won, "of these, those that were answered first")                             \
     X(upstream_failures, "exchanges with origins that failed")                                     \
     X(upstream_ejections, "targets put aside for failures in a row")                               \
     X(upstream_breaker_opens, "breakers of targets that opened")                                   \

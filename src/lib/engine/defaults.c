@@ -30,6 +30,7 @@ joist_conf_init(struct joist_conf *conf)
                 .upstream_connect_ms = JST_UPSTREAM_CONNECT_MS_DEFAULT,
                 .upstream_response_ms = JST_UPSTREAM_RESPONSE_MS_DEFAULT,
                 .upstream_idle_ms = JST_UPSTREAM_IDLE_MS_DEFAULT,
+                .upstream_total_ms = 0, /* downloads and streams may last */
                 .upstream_keepalive_ms = JST_UPSTREAM_KEEPALIVE_MS_DEFAULT,
             },
         .log = {.level = JOIST_LOG_INFO},

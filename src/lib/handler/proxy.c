@@ -122,6 +122,8 @@ count_failure(const struct exchange *x, int why)
     JST_STAT_ADD(local, upstream_failures, 1);
     if (why == JOIST_E_PROTO) {
         JST_STAT_ADD(local, bad_responses, 1);
+    } else if (x->call.out_of_time) {
+        JST_STAT_ADD(local, timeout_total, 1);
     } else if (why == JOIST_E_TIMEOUT && x->call.connected) {
         JST_STAT_ADD(local, timeout_response, 1);
     } else if (why == JOIST_E_TIMEOUT) {

@@ -16,6 +16,7 @@
 struct jst_client;
 
 #define JST_CALL_TRIED_MAX 10u
+#define JST_TARGET_NONE    UINT32_MAX
 
 /* How a call is counted; private to upstream/ (account.c). */
 struct jst_account {
@@ -75,6 +76,7 @@ struct jst_call {
                                    `arena` is */
     struct jst_arena *arena;    /* set by the caller: the stream's */
     bool h2;                    /* it went out over HTTP/2 (set by upstream/) */
+    bool out_of_time;           /* JOIST_E_TIMEOUT was the whole request's (set by upstream/) */
     uint32_t retry_after_s;     /* JOIST_E_UNAVAILABLE: when it may be better (set by upstream/); 0:
                                    not known */
     /* set by the caller: what it lets go of when the call is over (jst_upool_let_go()); NULL: it
@@ -86,18 +88,20 @@ struct jst_call {
     struct jst_slice *target_name;         /* the caller's: says where it is tried */
     void (*forget)(struct jst_call *call); /* while it waits: how it leaves what it waits in */
     struct jst_account account;
+    struct jst_guard *guard; /* arena; NULL: nothing stands between it and its caller */
     struct jst_task task;
     struct jst_list wait_link;        /* waits for a connection */
     struct jst_chain held;            /* request body that came while it waited; owned */
     struct jst_fields *held_trailers; /* arena; NULL: none */
     uint64_t wait_until_ms;
     int why;
-    uint32_t target;
+    uint32_t target;                    /* JST_TARGET_NONE: none yet */
     uint32_t tries;                     /* connections that were begun anew because of an address */
     uint32_t addrs_version;             /* of the addresses that the last of them was begun with */
     uint32_t tried[JST_CALL_TRIED_MAX]; /* targets that it has been at, but for the present one */
     struct jst_slice tried_name;        /* the last that it was at, and ... */
-    int tried_why;                      /* ... what became of that */
+    int tried_why;                      /* ... what became of that: JOIST_E_*, and perhaps */
+    uint16_t tried_status;              /* a status; or 0 */
     uint8_t tried_n;
     bool only_untried;    /* rather none than one of those again */
     uint8_t tries_before; /* the present one */

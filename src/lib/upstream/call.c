@@ -208,21 +208,16 @@ jst_call_place(struct jst_call *call)
     place(live, call);
 }
 
-static void
-init_call(struct jst_upool *p, struct jst_call *call)
+void
+jst_call_reset(struct jst_call *call)
 {
-    call->upool = p;
     call->client = NULL;
     call->forget = NULL;
-    call->credit = 0;
+    call->target = JST_TARGET_NONE;
     call->asked_body = call->sent_body = call->ended = false;
     call->reused = call->got_bytes = call->connected = call->unprocessed = false;
     call->h2 = call->held_end = false;
-    call->host_made = false;
-    call->retries = 0;
-    call->tried_n = 0;
-    call->only_untried = false;
-    call->held = (struct jst_chain){0};
+    jst_chain_clear(&call->held);
     call->held_trailers = NULL;
     call->detail = NULL;
     call->account.open = false;
@@ -231,12 +226,40 @@ init_call(struct jst_upool *p, struct jst_call *call)
 }
 
 void
-jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target)
+jst_call_init(struct jst_upool *p, struct jst_call *call)
 {
-    init_call(p, call);
+    call->upool = p;
+    call->guard = NULL;
+    call->held = (struct jst_chain){0};
+    call->credit = 0;
+    call->host_made = call->out_of_time = false;
+    call->retries = 0;
+    call->tried_n = 0;
+    call->only_untried = false;
+    jst_call_reset(call);
     jst_call_hold(call);
     jst_retry_init(call);
+}
+
+static bool
+needs_guard(const struct jst_call *call)
+{
+    const struct jst_tracking *t = call->upool->pool->tracking;
+
+    return call->arena != NULL && (call->timeouts->upstream_total_ms > 0 ||
+                                   (t != NULL && (t->retry.attempts > 1 || t->hedge_ms > 0)));
+}
+
+void
+jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target)
+{
+    jst_call_init(p, call);
     call->target_name = target;
+    if (JST_UNLIKELY(needs_guard(call)) && jst_guard_begin(call) < 0) {
+        call->tries_left = 0;
+        jst_call_fail_later(call, JOIST_E_NOMEM);
+        return;
+    }
     jst_call_admit(call);
 }
 
@@ -245,24 +268,40 @@ jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *
 void
 jst_upstream_data(struct jst_call *call, struct jst_chain *move)
 {
+    if (JST_UNLIKELY(call->guard != NULL)) {
+        jst_guard_data(call->guard, move);
+        return;
+    }
     jst_sink_data(&call->request, move);
 }
 
 void
 jst_upstream_end(struct jst_call *call, const struct jst_fields *trailers)
 {
+    if (JST_UNLIKELY(call->guard != NULL)) {
+        jst_guard_end(call->guard, trailers);
+        return;
+    }
     jst_sink_end(&call->request, trailers);
 }
 
 void
 jst_upstream_resume(struct jst_call *call, size_t credit)
 {
+    if (JST_UNLIKELY(call->guard != NULL)) {
+        jst_guard_resume(call->guard, credit);
+        return;
+    }
     jst_source_resume(&call->response, credit);
 }
 
 void
 jst_upstream_abort(struct jst_call *call, int why)
 {
+    if (JST_UNLIKELY(call->guard != NULL)) {
+        jst_guard_leave(call->guard);
+        return;
+    }
     jst_account_leave(call);
     jst_sink_abort(&call->request, why);
 }
@@ -270,6 +309,10 @@ jst_upstream_abort(struct jst_call *call, int why)
 void
 jst_upstream_cancel(struct jst_call *call, int why)
 {
+    if (JST_UNLIKELY(call->guard != NULL)) {
+        jst_guard_leave(call->guard);
+        return;
+    }
     jst_account_leave(call);
     jst_source_cancel(&call->response, why);
 }

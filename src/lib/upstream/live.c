@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "upstream/live.h"
 #include "upstream/control.h"
+#include "upstream/guard.h"
 
 #include <stdlib.h>
 
@@ -151,6 +151,7 @@ jst_upstreams_create(struct jst_upstreams **out, struct jst_local *local, jst_cl
     u->refs = 1;
     jst_list_init(&u->calls);
     jst_list_init(&u->cuts);
+    jst_list_init(&u->guards);
     *out = u;
     return JOIST_OK;
 }
@@ -217,6 +218,9 @@ jst_upstreams_destroy(struct jst_upstreams **take)
         for (struct jst_live *live = u->buckets[i]; live != NULL; live = live->next) {
             jst_wait_fail_all(live, JOIST_E_CANCELED);
         }
+    }
+    while (!jst_list_is_empty(&u->guards)) {
+        jst_guard_close(JST_CONTAINER(u->guards.next, struct jst_guard, link), JOIST_E_CANCELED);
     }
     unref(u);
 }

@@ -78,8 +78,9 @@ struct jst_upstreams {
     struct jst_list calls; /* those that are counted: account.c */
     struct jst_list cuts;  /* owned: deadlines of drains (cut.c) */
     uint32_t cuts_n;
-    uint32_t refs; /* its creator, and upools */
-    bool closing;  /* destroyed: nothing new is begun */
+    struct jst_list guards; /* of calls that wait for their next try */
+    uint32_t refs;          /* its creator, and upools */
+    bool closing;           /* destroyed: nothing new is begun */
 };
 
 struct jst_upool_target {
@@ -234,15 +235,32 @@ void jst_call_fail_later(struct jst_call *call, int why);
 /** Before the first try: how many there may be. */
 void jst_retry_init(struct jst_call *call);
 
-/** The target has failed it: judge that, and remember that it was there. There are tries left. */
-void jst_retry_leave_target(struct jst_call *call, int why);
-
 /** It has its next target: say so. */
 void jst_retry_log(const struct jst_call *call);
 
 /** It could not be connected, and nothing of it has left: true, it will be admitted again, from the
  *  loop, for another target. */
 bool jst_retry_elsewhere(struct jst_call *call, int why);
+
+/** What the caller has set stays; all else is as before the first start. */
+void jst_call_init(struct jst_upool *p, struct jst_call *call);
+
+/** Before another try: forget the last one. */
+void jst_call_reset(struct jst_call *call);
+
+/* ---- guard.c ---- */
+
+/** It stands between the call and its caller from now on. JOIST_E_NOMEM. */
+int jst_guard_begin(struct jst_call *call);
+
+/** What the caller says. */
+void jst_guard_data(struct jst_guard *g, struct jst_chain *move);
+void jst_guard_end(struct jst_guard *g, const struct jst_fields *trailers);
+void jst_guard_resume(struct jst_guard *g, size_t credit);
+void jst_guard_leave(struct jst_guard *g);
+
+/** No try is under way, and there will be none: fail it, from the loop. */
+void jst_guard_close(struct jst_guard *g, int why);
 
 /* ---- address.c ---- */
 

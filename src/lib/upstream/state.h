@@ -14,6 +14,7 @@
  *          requests touch is atomic. Times are the loops' monotonic milliseconds: one clock.
  */
 #include "upstream/breaker.h"
+#include "upstream/budget.h"
 
 #define JST_CACHE_LINE 64
 
@@ -58,6 +59,7 @@ struct jst_tstate {
 
 /* Of a pool. Zeroed at first; what hangs on it is made and freed by the part that it belongs to. */
 struct jst_pstate {
+    struct jst_budget budget; /* of further tries */
     struct jst_state_id id;
 };
 

@@ -43,10 +43,35 @@ copy_text(char **out, const char *text)
 }
 
 static int
+fill_retry(struct jst_tracking *t, const struct joist_pool_conf *conf)
+{
+    const struct joist_retry_conf *retry = conf->retry;
+
+    t->retry.budget_percent = JST_RETRY_BUDGET_PERCENT_DEFAULT;
+    t->hedge_ms = conf->hedge != NULL ? conf->hedge->after_ms : 0;
+    if (retry == NULL) {
+        return JOIST_OK;
+    }
+    t->retry = *retry;
+    t->retry.attempts = JST_MIN(JST_MAX(retry->attempts, 1u), JST_RETRY_ATTEMPTS_MAX);
+    t->retry.on = NULL;
+    if (retry->on_n > 0) {
+        t->retry_on = malloc(retry->on_n * sizeof(*t->retry_on));
+        if (t->retry_on == NULL) {
+            return JOIST_E_NOMEM;
+        }
+        memcpy(t->retry_on, retry->on, retry->on_n * sizeof(*t->retry_on));
+        t->retry.on = t->retry_on;
+    }
+    return JOIST_OK;
+}
+
+static int
 fill(struct jst_tracking *t, const struct jst_pool *p, const struct joist_pool_conf *conf,
      uint64_t now_ms)
 {
-    if (copy_text(&t->name, conf->name) < 0 || copy_text(&t->hash_name, conf->hash_name) < 0) {
+    if (copy_text(&t->name, conf->name) < 0 || copy_text(&t->hash_name, conf->hash_name) < 0 ||
+        fill_retry(t, conf) < 0) {
         return JOIST_E_NOMEM;
     }
     t->pool = jst_states_acquire_pool(t->states, t->name != NULL ? t->name : "");
@@ -162,5 +187,6 @@ jst_tracking_destroy(struct jst_tracking **take)
     jst_states_release_pool(t->states, &t->pool);
     free(t->name);
     free(t->hash_name);
+    free(t->retry_on);
     free(t);
 }

@@ -21,6 +21,10 @@ struct jst_tracking {
     enum joist_hash_by hash_by;
     struct joist_outlier_conf outlier; /* failures 0: off */
     struct joist_breaker_conf breaker; /* error_percent 0: off */
+    struct joist_retry_conf
+        retry;          /* attempts 0: as by default; budget_percent counts all the same */
+    uint16_t *retry_on; /* owned; retry.on */
+    uint64_t hedge_ms;  /* 0: off */
     uint64_t slow_start_ms;
     uint32_t panic_percent;
     uint32_t n;

@@ -26,6 +26,10 @@ request_data(struct jst_sink *s, struct jst_chain *move)
 {
     struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
 
+    if (call->client == NULL) {
+        jst_chain_clear(move);
+        return;
+    }
     fake_of(call->client)->body_bytes += move->bytes;
     call->sent_body = true;
     jst_chain_clear(move);
@@ -35,10 +39,13 @@ static void
 request_end(struct jst_sink *s, const struct jst_fields *trailers)
 {
     (void)trailers;
-    fake_of(JST_CONTAINER(s, struct jst_call, request)->client)->ends++;
-}
+    struct jst_call *call = JST_CONTAINER(s, struct jst_call, request);
 
-static const struct jst_sink_ops request_ops = {.data = request_data, .end = request_end};
+    if (call->client != NULL) {
+        call->ended = true;
+        fake_of(call->client)->ends++;
+    }
+}
 
 static void
 take_out(struct fake *f, struct jst_call *call)
@@ -55,6 +62,49 @@ take_out(struct fake *f, struct jst_call *call)
     call->client = NULL;
 }
 
+/* Its caller wants no more: plain HTTP/1.1 closes, HTTP/2 goes on. */
+static void
+leave(struct jst_call *call)
+{
+    struct fake *f;
+
+    if (call->client == NULL) {
+        return;
+    }
+    f = fake_of(call->client);
+    take_out(f, call);
+    f->left++;
+    if (!f->base.h2) {
+        go(f, JOIST_E_CANCELED);
+    } else if (f->base.calls == 0) {
+        f->base.ev->on_idle(&f->base, f->base.ev_ctx);
+    }
+}
+
+static void
+request_abort(struct jst_sink *s, int why)
+{
+    (void)why;
+    leave(JST_CONTAINER(s, struct jst_call, request));
+}
+
+static void
+response_cancel(struct jst_source *s, int why)
+{
+    (void)why;
+    leave(JST_CONTAINER(s, struct jst_call, response));
+}
+
+static void
+response_resume(struct jst_source *s, size_t credit)
+{
+    JST_CONTAINER(s, struct jst_call, response)->credit += credit;
+}
+
+static const struct jst_sink_ops request_ops = {
+    .data = request_data, .end = request_end, .abort = request_abort};
+static const struct jst_source_ops response_ops = {response_resume, response_cancel};
+
 /* ---- what the pool asks ---- */
 
 static void
@@ -69,6 +119,7 @@ start(struct jst_client *c, struct jst_call *call)
     f->call = call;
     call->client = c;
     call->request.ops = &request_ops;
+    call->response.ops = &response_ops;
     call->reused = f->started > 0;
     call->connected = f->started > 0 || c->h2;
     call->got_bytes = false;

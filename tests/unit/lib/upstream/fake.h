@@ -31,6 +31,7 @@ struct fake {
     unsigned started;
     size_t body_bytes; /* of all its calls */
     unsigned ends;     /* request bodies that ended */
+    unsigned left;     /* calls that their callers cancelled */
 };
 
 /* All that were opened, in order; filled by fake_open and fake_opened. */

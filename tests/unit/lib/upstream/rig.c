@@ -142,7 +142,7 @@ rig_now_ms(const struct rig *r)
 }
 
 void
-run_call(struct rig *r, struct caller *c, enum jst_method method)
+rig_prepare(struct caller *c, enum jst_method method)
 {
     memset(c, 0, sizeof(*c));
     c->sink.ops = &sink_ops;
@@ -152,6 +152,12 @@ run_call(struct rig *r, struct caller *c, enum jst_method method)
     c->call.on_response = &c->sink;
     c->call.timeouts = &c->timeouts;
     c->call.arena = &c->arena;
+}
+
+void
+run_call(struct rig *r, struct caller *c, enum jst_method method)
+{
+    rig_prepare(c, method);
     jst_upstream_call(r->upool, &c->call, &c->target);
 }
 

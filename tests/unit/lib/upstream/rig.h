@@ -50,5 +50,7 @@ void rig_give_addrs(struct rig *r, uint32_t n);
 void rig_wait(struct rig *r, uint64_t ms);
 uint64_t rig_now_ms(const struct rig *r);
 
+/* A caller whose call is not begun. */
+void rig_prepare(struct caller *c, enum jst_method method);
 void run_call(struct rig *r, struct caller *c, enum jst_method method);
 void run_many(struct rig *r, struct caller *v, size_t n);
