@@ -256,14 +256,32 @@ joist_upstream_remove(struct joist_engine *e, const char *pool, const char *url,
 /* ---- what targets are told ---- */
 
 static int
+derive_like(struct jst_pool **out, struct jst_pool *now)
+{
+    const struct jst_target **v = malloc(now->n * sizeof(*v) + 1);
+    int rc = JOIST_E_NOMEM;
+
+    if (v != NULL) {
+        for (uint32_t i = 0; i < now->n; i++) {
+            v[i] = &now->v[i];
+        }
+        rc = jst_pool_derive(out, now, v, now->n, jst_engine_now_ms());
+    }
+    free(v);
+    return rc;
+}
+
+static int
 edit_weight(void *ctx, struct jst_pool *now, struct jst_pool **out)
 {
     const struct change *c = ctx;
     int rc = find_targets(c, now);
 
-    (void)out;
     if (rc == JOIST_OK) {
         jst_control_weight(now, c->identity, c->weight);
+    }
+    if (rc == JOIST_OK && now->strategy == JOIST_STRATEGY_HASH) { /* its ring is by weights */
+        rc = derive_like(out, now);
     }
     return rc;
 }

@@ -16,6 +16,16 @@ needs_tracking(const struct joist_pool_conf *conf)
            conf->max_inflight > 0 || conf->dynamic;
 }
 
+/* What it was told counts here too, so that its share of the keys follows. */
+static uint16_t
+weight_of(const struct jst_pool *p, uint32_t i)
+{
+    const struct jst_tstate *t = p->tracking->v[i];
+
+    return t->override_of == p->v[i].weight ? (uint16_t)jst_tstate_weight(t, p->v[i].weight)
+                                            : p->v[i].weight;
+}
+
 static struct jst_hash_ring *
 make_ring(const struct jst_pool *p)
 {
@@ -26,7 +36,7 @@ make_ring(const struct jst_pool *p)
     if (keys != NULL && weights != NULL) {
         for (uint32_t i = 0; i < p->n; i++) {
             keys[i] = p->v[i].key;
-            weights[i] = p->v[i].weight;
+            weights[i] = weight_of(p, i);
         }
         ring = jst_hash_ring_create(keys, weights, p->n);
     }

@@ -138,6 +138,47 @@ test_weights(void **state)
     letters_stop(&l);
 }
 
+/* Keys are paths here: a target that weighs more has more of them. */
+static unsigned
+count_keys(struct joist_engine *e, char letter)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 4 * ASKS; i++) {
+        char path[16];
+        char body[16];
+
+        (void)snprintf(path, sizeof(path), "/%u", i);
+        assert_int_equal(front_ask(e, path, body), 200);
+        n += body[0] == letter;
+    }
+    return n;
+}
+
+static void
+test_weights_of_a_hash(void **state)
+{
+    struct letters l;
+    const char *urls[] = {l.urls[0], l.urls[1]};
+    struct joist_engine *e;
+    unsigned before;
+
+    (void)state;
+    letters_start(&l);
+    front_fill(&f, 1, urls, 2);
+    f.s.pools[0].strategy = JOIST_STRATEGY_HASH;
+    f.s.pools[0].hash_by = JOIST_HASH_PATH;
+    e = setup_start(&f.s);
+    before = count_keys(e, 'a');
+    assert_int_equal(joist_upstream_weight(e, "origin", l.urls[0], 20, &err), 0);
+    assert_true(count_keys(e, 'a') > 3 * ASKS);
+    assert_int_equal(joist_upstream_weight(e, "origin", l.urls[0], JOIST_WEIGHT_CONFIGURED, &err),
+                     0);
+    assert_int_equal(count_keys(e, 'a'), before);
+    joist_engine_destroy(&e);
+    letters_stop(&l);
+}
+
 static void
 test_a_pool_may_be_empty_for_a_while(void **state)
 {
@@ -506,6 +547,7 @@ main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_all_threads_have_it_at_once),
         cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_weights_of_a_hash),
         cmocka_unit_test(test_a_pool_may_be_empty_for_a_while),
         cmocka_unit_test(test_a_slow_request_outlives_its_target),
         cmocka_unit_test(test_a_tunnel_outlives_its_target),
