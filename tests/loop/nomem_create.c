@@ -362,12 +362,52 @@ test_swap(void **state)
     joist_engine_destroy(&e);
 }
 
+/* Each change, too: on all reactors or on none. */
+static void
+test_changes(void **state)
+{
+    struct joist_target_conf t = {.url = "http://127.0.0.1:2", .weight = 1};
+    struct joist_engine *e = NULL;
+    unsigned passed_over = 0;
+    unsigned n = 0;
+    struct full f;
+    bool hit = true;
+
+    (void)state;
+    fill(&f);
+    f.pools[0].dynamic = true;
+    assert_int_equal(joist_engine_create(&e, &f.conf, NULL, NULL), 0);
+    assert_int_equal(joist_engine_start(e), 0);
+    while (hit && ++n < ALLOCS_MAX) {
+        struct joist_upstream_state *s = NULL;
+        int rc;
+
+        alloc_fail_at(n, true);
+        rc = joist_upstream_add(e, "one", &t, NULL);
+        rc = rc == 0 ? joist_upstream_drain(e, "one", t.url, 10, JOIST_TUNNEL_DELAY, NULL) : rc;
+        rc = rc == 0 ? joist_upstream_read(e, "one", &s) : rc;
+        rc = rc == 0 ? joist_upstream_remove(e, "one", t.url, NULL) : rc;
+        hit = alloc_off();
+        joist_upstream_state_free(&s);
+        passed_over += hit && rc == 0;
+        assert_true(rc == (hit ? JOIST_E_NOMEM : 0) || passed_over <= SPARE_ALLOCS_MAX);
+        rc = joist_upstream_remove(e, "one", t.url, NULL); /* as far as it had come */
+        assert_true(rc == 0 || rc == JOIST_E_NOTFOUND);
+        assert_int_equal(joist_upstream_read(e, "one", &s), 0);
+        assert_int_equal(s->targets_n, 1);
+        joist_upstream_state_free(&s);
+    }
+    assert_true(n > 10 && n < ALLOCS_MAX);
+    joist_engine_destroy(&e);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_create),
         cmocka_unit_test(test_swap),
+        cmocka_unit_test(test_changes),
     };
 
     return cmocka_run_group_tests_name("loop/nomem_create", tests, NULL, NULL);

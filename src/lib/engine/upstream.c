@@ -40,6 +40,7 @@ struct change {
     /* of one change or another */
     struct jst_pool *fresh; /* has the target that is added; owned */
     uint32_t weight;
+    uint32_t weight_before;
     uint64_t drain;
 };
 
@@ -274,16 +275,26 @@ derive_like(struct jst_pool **out, struct jst_pool *now)
 static int
 edit_weight(void *ctx, struct jst_pool *now, struct jst_pool **out)
 {
-    const struct change *c = ctx;
+    struct change *c = ctx;
     int rc = find_targets(c, now);
 
-    if (rc == JOIST_OK) {
-        jst_control_weight(now, c->identity, c->weight);
+    if (rc < 0) {
+        return rc;
     }
-    if (rc == JOIST_OK && now->strategy == JOIST_STRATEGY_HASH) { /* its ring is by weights */
-        rc = derive_like(out, now);
-    }
-    return rc;
+    c->weight_before = jst_control_told_weight(now, c->identity);
+    jst_control_weight(now, c->identity, c->weight);
+    return now->strategy == JOIST_STRATEGY_HASH ? derive_like(out, now) : JOIST_OK;
+}
+
+/* A hash has a ring by weights, and there was no memory for another one. */
+static int
+edit_weight_back(void *ctx, struct jst_pool *now, struct jst_pool **out)
+{
+    const struct change *c = ctx;
+
+    (void)out;
+    jst_control_weight(now, c->identity, c->weight_before);
+    return JOIST_OK;
 }
 
 int
@@ -301,7 +312,11 @@ joist_upstream_weight(struct joist_engine *e, const char *pool, const char *url,
                     weight);
     }
     c.weight = weight == JOIST_WEIGHT_CONFIGURED ? JST_WEIGHT_OWN : weight;
-    return run_change(&c, edit_weight, NULL);
+    rc = run_change(&c, edit_weight, NULL);
+    if (rc == JOIST_E_NOMEM) {
+        (void)jst_engine_edit_pool(e, jst_slice_z(c.pool), edit_weight_back, &c);
+    }
+    return rc;
 }
 
 static int

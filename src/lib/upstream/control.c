@@ -14,6 +14,17 @@ jst_control_has(const struct jst_pool *p, const char *identity)
     return false;
 }
 
+uint32_t
+jst_control_told_weight(const struct jst_pool *p, const char *identity)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (jst_target_has_identity(&p->v[i], identity)) {
+            return __atomic_load_n(&p->tracking->v[i]->weight_override, __ATOMIC_RELAXED);
+        }
+    }
+    return JST_WEIGHT_OWN;
+}
+
 void
 jst_control_weight(struct jst_pool *p, const char *identity, uint32_t weight)
 {

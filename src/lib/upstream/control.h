@@ -19,6 +19,8 @@ bool jst_control_has(const struct jst_pool *p, const char *identity);
 
 /** Each for the targets of that identity in a tracked pool. */
 void jst_control_weight(struct jst_pool *p, const char *identity, uint32_t weight);
+/** What the first of them was told. */
+uint32_t jst_control_told_weight(const struct jst_pool *p, const char *identity);
 /** `drain`: a number of this drain, by which jst_cut_plan() finds its calls; 0: the drain is over.
  */
 void jst_control_drain(struct jst_pool *p, const char *identity, uint64_t drain);
