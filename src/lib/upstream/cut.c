@@ -25,7 +25,8 @@ is_meant(const struct jst_call *call, const struct jst_cut_plan *plan, bool requ
            (call->account.tunnel ? tunnels : requests);
 }
 
-/* Its caller is told from the loop, and does with it what it does with any failure. */
+/* This one try; from the loop it is told that it has failed, and that is no fault of its target
+ * which another try would mend. */
 static void
 cut_calls(struct jst_upstreams *u, const struct jst_cut_plan *plan, bool requests, bool tunnels)
 {
@@ -33,7 +34,8 @@ cut_calls(struct jst_upstreams *u, const struct jst_cut_plan *plan, bool request
         struct jst_call *call = JST_CONTAINER(node, struct jst_call, account.link);
 
         if (is_meant(call, plan, requests, tunnels)) {
-            jst_upstream_cancel(call, JOIST_E_CANCELED); /* takes it out of the list */
+            jst_account_leave(call); /* takes it out of the list */
+            jst_source_cancel(&call->response, JOIST_E_CANCELED);
             call->detail = "cut: its target has drained for too long";
             jst_call_fail_later(call, JOIST_E_CANCELED);
         }

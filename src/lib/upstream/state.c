@@ -20,7 +20,8 @@ struct table {
 
 struct jst_states {
     _Alignas(JST_CACHE_LINE) uint64_t epoch; /* atomic; read by each pick: alone in its line */
-    _Alignas(JST_CACHE_LINE) pthread_mutex_t lock;
+    char line_end[JST_CACHE_LINE - sizeof(uint64_t)];
+    pthread_mutex_t lock;
     pthread_cond_t idle;
     unsigned waiting; /* for `idle` */
     struct table targets;

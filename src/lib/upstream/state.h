@@ -36,10 +36,12 @@ struct jst_state_id {
 struct jst_tstate {
     /* atomic, written by each request */
     _Alignas(JST_CACHE_LINE) uint32_t inflight;
-    uint32_t waited;   /* 1: somebody waits until nothing is in flight */
-    uint32_t failures; /* in a row */
-    uint64_t requests; /* in all */
-    uint64_t latency;  /* see jst_tstate_latency_us() */
+    uint32_t waited;          /* 1: somebody waits until nothing is in flight */
+    uint32_t failures;        /* in a row */
+    uint64_t requests;        /* in all */
+    uint64_t requests_failed; /* of these */
+    uint64_t latency;         /* see jst_tstate_latency_us() */
+    char line_end[JST_CACHE_LINE - 40];
     /* atomic, written seldom: when it is put aside, comes back, or a check says so */
     _Alignas(JST_CACHE_LINE) uint64_t ejected_until_ms; /* 0: it is not */
     uint64_t ejected_ms;                                /* for how long the last time */
@@ -52,7 +54,6 @@ struct jst_tstate {
     uint32_t override_of;     /* the configuration's weight when it was told another; under the
                                  engine's control lock */
     uint64_t drain;           /* number of the drain that JST_DRAIN_TOLD is about; 0: none */
-    uint64_t requests_failed; /* in all */
     struct jst_breaker breaker;
     struct jst_state_id id;
 };

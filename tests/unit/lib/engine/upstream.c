@@ -203,6 +203,30 @@ test_a_pool_may_be_empty_for_a_while(void **state)
     letters_stop(&l);
 }
 
+static void
+test_a_name_is_looked_up_first(void **state)
+{
+    const char *urls[] = {"http://127.0.0.1:1"};
+    struct letters l;
+    struct joist_engine *e;
+    char body[16];
+    char url[64];
+
+    (void)state;
+    letters_start(&l);
+    front_fill(&f, 1, urls, 1);
+    e = setup_start(&f.s);
+    (void)snprintf(url, sizeof(url), "http://localhost:%u", joist_engine_port(l.engines[0], 0));
+    assert_int_equal(add(e, url), 0);
+    assert_int_equal(joist_upstream_remove(e, "origin", urls[0], &err), 0);
+    assert_int_equal(front_ask(e, "/", body), 200);
+    assert_int_equal(add(e, url), JOIST_E_EXISTS);
+    assert_int_equal(joist_upstream_remove(e, "origin", url, &err), 0);
+    assert_int_equal(front_ask(e, "/", body), 503);
+    joist_engine_destroy(&e);
+    letters_stop(&l);
+}
+
 /* ---- what runs goes on ---- */
 
 static void
@@ -294,16 +318,18 @@ test_drain_and_ready(void **state)
     letters_stop(&l);
 }
 
+/* Also where further tries, or the whole request's time, stand between it and its caller. */
 static void
-test_what_is_left_at_the_deadline_is_cut(void **state)
+check_that_the_rest_is_cut(const struct joist_retry_conf *retry, uint64_t total_ms)
 {
     struct origin o;
     const char *urls[] = {o.url};
     struct joist_engine *e;
 
-    (void)state;
     origin_start(&o);
     front_fill(&f, 1, urls, 1);
+    f.s.pools[0].retry = retry;
+    f.s.conf.timeouts.upstream_total_ms = total_ms;
     e = setup_start(&f.s);
     assert_int_equal(client_connect(&c, joist_engine_port(e, 0)), 0);
     client_send(&c, "GET /hold HTTP/1.1\r\nHost: a.test\r\n\r\n");
@@ -315,6 +341,20 @@ test_what_is_left_at_the_deadline_is_cut(void **state)
     client_close(&c);
     joist_engine_destroy(&e);
     origin_stop(&o);
+}
+
+static void
+test_what_is_left_at_the_deadline_is_cut(void **state)
+{
+    struct joist_retry_conf retry;
+
+    (void)state;
+    joist_retry_conf_init(&retry);
+    retry.attempts = 3;
+    retry.on_failure = retry.on_timeout = true;
+    check_that_the_rest_is_cut(NULL, 0);
+    check_that_the_rest_is_cut(&retry, 0);
+    check_that_the_rest_is_cut(NULL, 60000);
 }
 
 /* Its deadline is no more, should it come after all. */
@@ -549,6 +589,7 @@ main(void)
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_weights_of_a_hash),
         cmocka_unit_test(test_a_pool_may_be_empty_for_a_while),
+        cmocka_unit_test(test_a_name_is_looked_up_first),
         cmocka_unit_test(test_a_slow_request_outlives_its_target),
         cmocka_unit_test(test_a_tunnel_outlives_its_target),
         cmocka_unit_test(test_drain_and_ready),
