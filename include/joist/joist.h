@@ -114,6 +114,9 @@ uint16_t joist_engine_port(const struct joist_engine *e, size_t listener);
     X(upstream_ejections, "targets put aside for failures in a row")                               \
     X(upstream_breaker_opens, "breakers of targets that opened")                                   \
     X(upstream_panics, "requests of upstreams with too few targets in order")                      \
+    X(health_checks, "health checks of targets made")                                              \
+    X(health_failures, "health checks that failed")                                                \
+    X(targets_down, "targets that health checks have found down, now")                             \
     X(upstream_idle, "idle connections to origins now")                                            \
     X(proxy_headers, "PROXY headers taken from clients' connections")                              \
     X(proxy_failures, "client connections closed for a PROXY header that was missing or wrong")    \

@@ -35,6 +35,10 @@
 #define JST_HEALTH_UP_DEFAULT          1u
 #define JST_HEALTH_DOWN_DEFAULT        3u
 #define JST_HEALTH_BODY_BYTES          65536u /* searched for the text that is expected */
+#define JST_HEALTH_BODY_TEXT_MAX       1024u  /* of that text */
+#define JST_HEALTH_CHECKS_MAX          512u   /* at once: each has a descriptor */
+/* Who waits until targets are well has them checked again at least so often. */
+#define JST_HEALTH_WAIT_INTERVAL_MS 500u
 /* Tries of a request in all, and what is kept of a body so that it can be sent again. */
 /* ... where nothing is configured: targets that are asked for a connection. */
 #define JST_RETRY_CONNECTS_DEFAULT       3u

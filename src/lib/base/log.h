@@ -26,6 +26,9 @@
     X(UPSTREAM_RETURNED, 10, "a target that was put aside is used again")                          \
     X(UPSTREAM_BREAKER_OPEN, 10, "a target's breaker has opened: it gets no requests")             \
     X(UPSTREAM_BREAKER_CLOSED, 10, "a target's breaker has closed again")                          \
+    X(UPSTREAM_DOWN, 10, "health checks have found a target down: it gets no requests")            \
+    X(UPSTREAM_UP, 10, "health checks have found a target well again")                             \
+    X(UPSTREAM_CHECK_FAILED, 10, "a health check failed; the target is not down yet")              \
     X(UPSTREAM_PANIC, 10, "too few targets of an upstream are in order: all are used")             \
     X(UPSTREAM_PANIC_OVER, 10, "enough targets of an upstream are in order again")                 \
     X(UPSTREAM_ADDED, 10, "a target was added to an upstream that runs")                           \

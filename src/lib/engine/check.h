@@ -38,6 +38,9 @@ void jst_report_balance(struct jst_report *r, const struct joist_pool_conf *pool
 void jst_report_slots(struct jst_report *r, const struct joist_conf *conf,
                       const struct joist_pool_conf *pool);
 
+/** The part of it about one pool's health checks. */
+void jst_report_health(struct jst_report *r, const struct joist_pool_conf *pool);
+
 /** The part of it about TLS. */
 bool jst_report_tls(struct jst_report *r, const struct joist_conf *conf);
 

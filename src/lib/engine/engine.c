@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "engine/engine_int.h"
+#include "upstream/health.h"
 #include "upstream/state.h"
 
 #include <sched.h>
@@ -145,9 +146,9 @@ joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
     init_changed(e);
     if ((rc = jst_states_create(&e->states)) < 0 || (rc = create_tickets(&e->tickets, &r)) < 0 ||
         (rc = check_and_load(&fronts, conf, e->tickets, &r, JOIST_LOG_ERROR)) < 0 ||
-        (rc = jst_logger_create(&e->logger, &conf->log, threads + 2)) < 0 ||
+        (rc = jst_logger_create(&e->logger, &conf->log, threads + 3)) < 0 ||
         (rc = jst_client_table_create(&e->clients)) < 0 ||
-        (rc = jst_resolver_create(e, conf)) < 0) {
+        (rc = jst_resolver_create(e, conf)) < 0 || (rc = jst_checker_create(e)) < 0) {
         goto fail;
     }
     e->log = jst_logger_source(e->logger, 0);
@@ -183,20 +184,26 @@ int
 joist_engine_start(struct joist_engine *e)
 {
     char where[JST_ADDR_TEXT_BYTES];
+    struct jst_health_set *checks = NULL;
     int rc;
 
     if (joist_engine_state(e) != JOIST_STATE_READY) {
         return JOIST_E_STATE;
     }
-    rc = jst_logger_start(e->logger);
+    rc = jst_health_prepare(e->health, &checks, e->current->pools, e->current->pools_n);
+    if (rc == JOIST_OK) {
+        rc = jst_logger_start(e->logger);
+    }
     for (size_t i = 0; i < e->reactors_n && rc == JOIST_OK; i++) {
         rc = jst_reactor_start(e->reactors[i]);
     }
     if (rc < 0) {
-        jst_engine_set_state(
-            e, JOIST_STATE_STOPPED); /* some threads may run: not to be started twice */
+        /* Some threads may run: not to be started twice. */
+        jst_engine_set_state(e, JOIST_STATE_STOPPED);
+        jst_health_discard(&checks);
         return rc;
     }
+    jst_health_commit(e->health, &checks); /* first: nobody can have changed a pool yet */
     jst_engine_set_state(e, JOIST_STATE_RUNNING);
     for (size_t i = 0; i < e->listeners_n; i++) {
         jst_addr_print(where, &e->listeners[i].addr);
@@ -235,20 +242,26 @@ has_same_listeners(const struct joist_engine *e, const struct joist_conf *conf)
 static int
 put_in_place(struct joist_engine *e, struct jst_snapshot *next, const struct joist_conf *conf)
 {
+    struct jst_health_set *checks = NULL;
     struct jst_snapshot *before = next;
     int rc = jst_snapshot_track(next, conf, e->states);
 
+    if (rc == JOIST_OK) {
+        rc = jst_health_prepare(e->health, &checks, next->pools, next->pools_n);
+    }
     if (rc == JOIST_OK) {
         rc = jst_order_prepare(e, next);
     }
     if (rc == JOIST_OK) {
         rc = jst_order_commit(e);
+        jst_health_commit(e->health, &checks);
         before = e->current;
         e->current = next;
         for (size_t i = 0; i < next->pools_n; i++) {
             jst_control_settle(next->pools[i]);
         }
     }
+    jst_health_discard(&checks);
     jst_snapshot_unref(&before);
     return rc;
 }
@@ -313,6 +326,7 @@ joist_engine_destroy(struct joist_engine **take)
         jst_listener_close(&e->listeners[i]);
     }
     free(e->listeners);
+    jst_checker_destroy(e);
     jst_snapshot_unref(&e->current);
     jst_states_destroy(&e->states);
     jst_names_destroy(&e->names);
@@ -342,7 +356,9 @@ joist_engine_stats(const struct joist_engine *e, struct joist_stats *out)
         JOIST_COUNTER_MAP(X)
 #undef X
     }
-    for (size_t i = 0; i < e->reactors_n + 2; i++) { /* and the caller's and the resolver's */
+    jst_checker_add_stats(e, out);
+    for (size_t i = 0; i < e->reactors_n + 3;
+         i++) { /* the caller's, the resolver's, the checker's */
         out->log_dropped +=
             __atomic_load_n(&jst_logger_source(e->logger, i)->dropped, __ATOMIC_RELAXED);
     }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /*
- * The engine's own struct; for engine.c, resolver.c and reactor.c.
+ * The engine's own struct; for engine.c, resolver.c, health.c and reactor.c.
  */
 #include "engine/reactor.h"
 #include "upstream/control.h"
+
+struct jst_checker; /* health.c */
+struct jst_health;  /* upstream/health.h */
 
 /* To one reactor, which answers when it has carried it out (order_all() in order.c waits). */
 struct jst_order {
@@ -58,6 +61,8 @@ struct joist_engine {
     size_t threads;      /* reactors that there will be */
     pthread_t resolver;
     bool resolver_started;
+    struct jst_checker *checker; /* owned: the thread of health checks */
+    struct jst_health *health;   /* the checker's; any thread may call it (upstream/health.h) */
 };
 
 void jst_engine_set_state(struct joist_engine *e, enum joist_state state);
@@ -72,6 +77,15 @@ void jst_resolver_serve(struct joist_engine *e);
 
 /** Ends the thread. Before the reactors end. */
 void jst_resolver_stop(struct joist_engine *e);
+
+/* ---- health.c ---- */
+
+/** Nothing is checked yet; the thread starts with the first pool that wants it. JOIST_E_NOMEM,
+ *  JOIST_E_NOFILE. Destroy also after a failure. */
+int jst_checker_create(struct joist_engine *e);
+/** Ends the thread. While pools, names and logs are still there. */
+void jst_checker_destroy(struct joist_engine *e);
+void jst_checker_add_stats(const struct joist_engine *e, struct joist_stats *out);
 
 /* ---- replace.c ---- */
 

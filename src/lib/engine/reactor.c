@@ -153,8 +153,8 @@ jst_reactor_start(struct jst_reactor *r)
 
 /* ---- life ---- */
 
-static void
-seed(struct jst_rand *rand)
+void
+jst_reactor_seed(struct jst_rand *rand)
 {
     uint8_t bytes[32] = {0};
 
@@ -190,7 +190,7 @@ jst_reactor_create(struct jst_reactor **out, struct joist_engine *e, size_t numb
                                          .handshakes = &r->handshakes,
                                          .on_source = on_conn_source,
                                          .on_gone = on_conn_gone};
-    seed(&r->local.rand);
+    jst_reactor_seed(&r->local.rand);
     rc = jst_loop_create(&r->loop, NULL);
     if (rc < 0) {
         goto fail;

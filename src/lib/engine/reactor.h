@@ -90,6 +90,9 @@ void jst_reactor_replace_end(struct jst_reactor *r, bool undo);
 void jst_reactor_drain(struct jst_reactor *r, uint64_t deadline_ms);
 void jst_reactor_drain_listener(struct jst_reactor *r, size_t listener, uint64_t deadline_ms);
 
+/** With random bytes of the system's; for each thread that has a jst_local. */
+void jst_reactor_seed(struct jst_rand *rand);
+
 /** One use less; the last frees it. */
 void jst_gen_unuse(struct jst_gen *g);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A pool of the running configuration gets other targets: on all reactors, or on none. */
 #include "engine/engine_int.h"
+#include "upstream/health.h"
 
 #include <time.h>
 
@@ -36,22 +37,28 @@ jst_engine_now_ms(void)
 static int
 edit_at(struct joist_engine *e, size_t i, jst_pool_edit_f *edit, jst_pool_done_f *done, void *ctx)
 {
+    struct jst_health_set *checks = NULL;
     struct jst_pool *by = NULL;
     int rc = edit(ctx, e->current->pools[i], &by);
 
     if (rc < 0 || by == NULL) {
         return rc;
     }
-    rc = jst_order_replace(e, i, by);
+    rc = jst_health_prepare_pool(e->health, &checks, by);
+    if (rc == JOIST_OK) {
+        rc = jst_order_replace(e, i, by);
+    }
     if (rc == JOIST_OK) {
         struct jst_pool *before = e->current->pools[i];
 
+        jst_health_commit(e->health, &checks);
         e->current->pools[i] = by;
         if (done != NULL) {
             done(ctx, before, by);
         }
         by = before;
     }
+    jst_health_discard(&checks);
     jst_pool_unref(&by);
     return rc;
 }

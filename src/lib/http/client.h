@@ -184,8 +184,9 @@ struct jst_client_to {
     struct jst_tls_client *tls;       /* NULL: plain; the client keeps a count of its own */
     struct jst_tls_session **session; /* see jst_tls_connect(); outlives the client */
     bool h2;                          /* plain: HTTP/2 by prior knowledge. With TLS ALPN decides */
-    uint64_t connect_ms;              /* with TLS the handshake is part of it; 0: for ever */
-    uint64_t keepalive_ms;            /* idle for so long: it closes */
+    bool dial;             /* a dial in any case: who asks wants to know of the connect */
+    uint64_t connect_ms;   /* with TLS the handshake is part of it; 0: for ever */
+    uint64_t keepalive_ms; /* idle for so long: it closes */
     uint8_t proxy_version; /* begin with a PROXY header, ahead of TLS, for HTTP/1.1; 0: none */
     const struct jst_peer *peer; /* ... that names this client; NULL: nobody */
 };

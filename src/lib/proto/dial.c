@@ -3,6 +3,7 @@
 
 #include "proto/h1_client.h"
 #include "proto/h2_client.h"
+#include "proto/proxy_header.h"
 #include "wire/race.h"
 #include "wire/tls.h"
 
@@ -22,6 +23,7 @@ struct dial {
     uint64_t keepalive_ms;
     uint32_t shake_ms; /* see jst_client_to */
     uint32_t magic;
+    bool h2;   /* plain: by prior knowledge */
     bool gone; /* the pool hears no more */
 };
 
@@ -85,7 +87,7 @@ on_connected(struct jst_conn *conn)
     const struct jst_client_events *ev = d->base.ev;
     const struct jst_tls_info *info = jst_tls_info(conn);
     struct jst_client *now = NULL;
-    bool h2 = d->tls == NULL; /* plain HTTP/1.1 needs no dial */
+    bool h2 = d->h2;
     int rc;
 
     if (d->tls != NULL) {
@@ -182,6 +184,15 @@ static const struct jst_client_ops client_ops = {
 /* ---- the start ---- */
 
 static int
+add_proxy_header(struct dial *d, const struct jst_client_to *to)
+{
+    char header[JST_PROXY_PRINT_BYTES_MAX];
+
+    return jst_chain_add_copy(&d->conn.out, header,
+                              jst_proxy_header_print(header, to->peer, to->proxy_version));
+}
+
+static int
 open_conn(struct dial *d, const struct jst_client_to *to)
 {
     const struct jst_race_to where = {to->addrs, to->order, to->addrs_n, to->step_ms};
@@ -196,7 +207,10 @@ open_conn(struct dial *d, const struct jst_client_to *to)
         free(d);
         return rc;
     }
-    if (to->tls != NULL) {
+    if (to->proxy_version > 0) { /* ahead of TLS */
+        rc = add_proxy_header(d, to);
+    }
+    if (rc == JOIST_OK && to->tls != NULL) {
         d->tls = jst_tls_client_ref(to->tls);
         rc = jst_tls_connect(&d->conn, d->tls, to->session);
     }
@@ -217,7 +231,7 @@ jst_dial(struct jst_client **out, struct jst_local *local, const struct jst_clie
     struct dial *d;
     int rc;
 
-    if ((to->tls == NULL && !to->h2) || to->proxy_version > 0) {
+    if (!to->dial && ((to->tls == NULL && !to->h2) || to->proxy_version > 0)) {
         return jst_h1_client_open(out, local, to, ev, ev_ctx);
     }
     d = calloc(1, sizeof(*d));
@@ -228,6 +242,7 @@ jst_dial(struct jst_client **out, struct jst_local *local, const struct jst_clie
     d->local = local;
     d->keepalive_ms = to->keepalive_ms;
     d->shake_ms = to->shake_ms;
+    d->h2 = to->tls == NULL && to->h2;
     d->base.ops = &client_ops;
     d->base.ev = ev;
     d->base.ev_ctx = ev_ctx;

@@ -229,6 +229,16 @@ jst_addr_port(const struct jst_addr *a)
     }
 }
 
+void
+jst_addr_set_port(struct jst_addr *a, uint16_t port)
+{
+    if (a->u.any.sa_family == AF_INET) {
+        a->u.in4.sin_port = htons(port);
+    } else if (a->u.any.sa_family == AF_INET6) {
+        a->u.in6.sin6_port = htons(port);
+    }
+}
+
 bool
 jst_addr_eq(const struct jst_addr *a, const struct jst_addr *b)
 {

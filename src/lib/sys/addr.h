@@ -43,6 +43,8 @@ size_t jst_addr_print(char out[JST_ADDR_TEXT_BYTES], const struct jst_addr *a);
 size_t jst_addr_print_ip(char out[JST_ADDR_TEXT_BYTES], const struct jst_addr *a);
 
 uint16_t jst_addr_port(const struct jst_addr *a);
+/** Nothing for a Unix socket. */
+void jst_addr_set_port(struct jst_addr *a, uint16_t port);
 bool jst_addr_eq(const struct jst_addr *a, const struct jst_addr *b);
 
 /** A network, "10.0.0.0/8", "::1", "fd00::/8". */

@@ -71,15 +71,18 @@ void jst_health_stop(struct jst_health *h);
  *  that committing it cannot fail. JOIST_E_NOMEM, or what on_needed said. */
 int jst_health_prepare(struct jst_health *h, struct jst_health_set **out,
                        struct jst_pool *const *pools, size_t n);
-/** From now on these are checked, and none but these. */
+/** One pool alone, in the place of that of the same name or beside the others: targets that it had
+ *  go on as they are, new ones are checked at once. *out is NULL for a pool without health. */
+int jst_health_prepare_pool(struct jst_health *h, struct jst_health_set **out,
+                            struct jst_pool *pool);
+/** From now on these are checked, and none but these. NULL inside is fine, here and below. */
 void jst_health_commit(struct jst_health *h, struct jst_health_set **take);
 void jst_health_discard(struct jst_health_set **take);
 
-/** One pool in the place of that of the same name, or beside the others: targets that it had go on
- *  as they are, new ones are checked at once. Errors of jst_health_prepare(). */
+/** Both at once; a pool without health is forgotten. */
 int jst_health_set_pool(struct jst_health *h, struct jst_pool *pool);
-/** Its targets are checked no more: none of them is down any more. */
-void jst_health_forget(struct jst_health *h, const char *name);
+/** Its targets are checked no more: none of them is down any more. JOIST_E_NOMEM. */
+int jst_health_forget(struct jst_health *h, const char *name);
 
 /** What is known of that target? False: it is not checked. Any thread that has a count of the pool.
  */

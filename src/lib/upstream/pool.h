@@ -34,6 +34,9 @@ struct jst_name *jst_name_ref(struct jst_name *name);
 void jst_name_unref(struct jst_name **take);
 /** NULL: none known yet. On a reactor, valid until the next jst_upstreams_refresh(). */
 const struct jst_addrs *jst_name_addrs(const struct jst_name *name);
+/** For threads that are no reactors: a copy, which is the caller's to free. NULL: none known, or no
+ *  memory. */
+struct jst_addrs *jst_name_copy_addrs(struct jst_names *names, const struct jst_name *name);
 
 /* Copies in several pools (jst_pool_derive()) share what is owned. */
 struct jst_target {

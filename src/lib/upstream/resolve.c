@@ -167,6 +167,22 @@ jst_names_serve(struct jst_names *n, unsigned readers)
     jst_names_wake(n);
 }
 
+/* Who is replaced stays until free_old() has the lock. */
+struct jst_addrs *
+jst_name_copy_addrs(struct jst_names *n, const struct jst_name *name)
+{
+    const struct jst_addrs *from;
+    struct jst_addrs *copy = NULL;
+
+    pthread_mutex_lock(&n->lock);
+    from = jst_name_addrs(name);
+    if (from != NULL && (copy = malloc(sizeof(*copy) + from->n * sizeof(copy->v[0]))) != NULL) {
+        memcpy(copy, from, sizeof(*copy) + from->n * sizeof(copy->v[0]));
+    }
+    pthread_mutex_unlock(&n->lock);
+    return copy;
+}
+
 /* ---- settings ---- */
 
 static int

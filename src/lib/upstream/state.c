@@ -3,6 +3,7 @@
 
 #include "base/bounds.h"
 #include "base/str.h"
+#include "upstream/health_record.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -234,6 +235,7 @@ jst_states_release(struct jst_states *s, struct jst_tstate **take)
     }
     pthread_mutex_lock(&s->lock);
     if (let_go(&s->targets, &t->id)) {
+        jst_health_record_destroy(&t->health);
         free(t);
     }
     pthread_mutex_unlock(&s->lock);

@@ -55,6 +55,8 @@ struct jst_tstate {
                                  engine's control lock */
     uint64_t drain;           /* number of the drain that JST_DRAIN_TOLD is about; 0: none */
     struct jst_breaker breaker;
+    struct jst_health_record *health; /* owned; atomic: made once, by the first pool that checks it;
+                                         or NULL */
     struct jst_state_id id;
 };
 
@@ -64,6 +66,7 @@ struct jst_pstate {
     struct jst_state_id id;
 };
 
+struct jst_health_record; /* health_record.h */
 struct jst_states;
 
 /** JOIST_E_NOMEM. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "upstream/track.h"
 
+#include "upstream/health_conf.h"
+#include "upstream/health_record.h"
 #include "upstream/pool.h"
 
 #include <stdlib.h>
@@ -77,6 +79,17 @@ fill_retry(struct jst_tracking *t, const struct joist_pool_conf *conf)
 }
 
 static int
+add_health(struct jst_tracking *t, const struct joist_health_conf *conf)
+{
+    int rc = conf != NULL ? jst_health_conf_create(&t->health, conf) : JOIST_OK;
+
+    for (uint32_t i = 0; t->health != NULL && i < t->n && rc == JOIST_OK; i++) {
+        rc = jst_health_record_create(t->v[i]);
+    }
+    return rc;
+}
+
+static int
 fill(struct jst_tracking *t, const struct jst_pool *p, const struct joist_pool_conf *conf,
      uint64_t now_ms)
 {
@@ -103,6 +116,9 @@ fill(struct jst_tracking *t, const struct jst_pool *p, const struct joist_pool_c
         if (t->v[t->n] == NULL) {
             return JOIST_E_NOMEM;
         }
+    }
+    if (add_health(t, conf->health) < 0) {
+        return JOIST_E_NOMEM;
     }
     if (conf->strategy == JOIST_STRATEGY_HASH && p->n > 0) {
         t->ring = make_ring(p);
@@ -144,6 +160,10 @@ derive_states(struct jst_tracking *t, const struct jst_pool *p, const struct jst
                          ? jst_states_ref(t->states, from->tracking->v[i])
                          : jst_states_acquire(t->states, t->pool->id.key, target->key, now_ms);
         if (t->v[t->n] == NULL) {
+            return JOIST_E_NOMEM;
+        }
+        if (t->health != NULL && jst_health_record_create(t->v[t->n]) < 0) {
+            t->n++;
             return JOIST_E_NOMEM;
         }
         near = i < from->n ? i + 1 : near;
@@ -195,6 +215,7 @@ jst_tracking_destroy(struct jst_tracking **take)
         return;
     }
     jst_states_release_pool(t->states, &t->pool);
+    jst_health_conf_destroy(&t->health);
     free(t->name);
     free(t->hash_name);
     free(t->retry_on);

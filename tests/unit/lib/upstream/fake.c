@@ -183,7 +183,7 @@ fake_open(struct jst_client **out, struct jst_local *local, const struct jst_cli
     f->tls = to->tls;
     f->session = to->session;
     f->to_h2 = to->h2;
-    if (to->tls != NULL || to->h2) {
+    if (to->tls != NULL || to->h2 || to->dial) {
         f->base.dial = true;
         f->base.calls_max = 0;
     }

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#define FAKES_MAX      192
+#define FAKES_MAX      640
 #define FAKE_CALLS_MAX 16
 
 struct fake {
