@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 from lib.client import Client, fetch
+from lib.http1 import Cut
 from lib.net import PortClaim
 from lib.origin import Origin, answer
 
@@ -18,10 +19,10 @@ def named(name):
     return script
 
 
-def pool(urls, extra="", rest=""):
+def pool(urls, extra="", rest="", threads=2):
     return f"""
 [server]
-threads = 2
+threads = {threads}
 [upstreams.app]
 targets = [{", ".join(f'"{u}"' for u in urls)}]
 {extra}
@@ -71,7 +72,7 @@ class Load:
                     for _ in range(20):
                         client.request(self.method, body=self.body)
                         self.note(client.response(self.method).status)
-            except (OSError, EOFError) as e:
+            except (OSError, Cut) as e:
                 self.note(type(e).__name__)
 
     def note(self, what):
@@ -132,14 +133,165 @@ def test_handshakes_that_fail(run_joist):
 
 
 def test_one_dies_under_load(run_joist):
-    """It is killed and stays dead: new connections go elsewhere, at once and for good. Requests
-    that it had taken may fail: their methods would have to allow another try."""
-    a, b, c = Origin(named("a")), Origin(named("b")), Origin(named("c"))
-    with b, c:
-        with a:
-            joist = run_joist(pool([a.url, b.url, c.url]))
-            with Load(joist.port) as load:
-                load.wait_more(200)
-        with Load(joist.port) as load:
-            load.wait_more(500)
+    """It is killed, with what it was doing, and comes back, again and again: no client notices."""
+    with Origin(named("b")) as b, Origin(named("c")) as c:
+        mortal = Origin(named("a"))
+        port = mortal.port
+        with mortal:
+            joist = run_joist(pool([mortal.url, b.url, c.url], ANY_FAILURE))
+            load = Load(joist.port, method="PUT", body=b"x" * 2000)
+            with load:
+                load.wait_more(100)
+                for _ in range(3):
+                    mortal.close()
+                    load.wait_more(100)
+                    mortal = Origin(named("a"), port=port)
+                    load.wait_more(100)
+                    assert mortal.requests  # it is used again
+                mortal.close()
         assert set(load.results) == {200}, load.results
+        joist.wait_log("UPSTREAM_RETRIED")
+
+
+# ---- what was sent ----
+
+ANY_FAILURE = 'retry = { attempts = 3, on = ["failure", "timeout", 503], backoff = "5ms", budget = "100%" }'
+
+
+def reset(conn):
+    conn.request()
+    conn.reset()
+
+
+def close_early(conn):
+    conn.request()
+    conn.close()
+
+
+def close_in_head(conn):
+    conn.request()
+    conn.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+    conn.close()
+
+
+def garbage(conn):
+    conn.request()
+    conn.send(b"\x00\xff\x00 garbage\r\n\r\n")
+    conn.close()
+
+
+def busy(conn):
+    while conn.request() is not None:
+        conn.send(answer(b"busy" * 1000, b"503 Service Unavailable"))
+
+
+def hang(conn):
+    conn.request()
+    conn.wait_end()
+
+
+BAD = [reset, close_early, close_in_head, garbage, busy]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("method,body", [("GET", None), ("PUT", b"y" * 60000)], ids=["GET", "PUT"])
+def test_idempotent_requests_are_sent_again(run_joist, bad, method, body):
+    with Origin(bad) as a, Origin(named("b")) as b:
+        joist = run_joist(pool([a.url, b.url], ANY_FAILURE))
+        for _ in range(10):
+            response = fetch(joist.port, method=method, body=body)
+            assert response.status == 200 and response.body == b"b"
+        assert a.requests
+        assert len(b.requests) == 10
+        assert all(r.body == (body or b"") for r in b.requests)
+        assert f"target=127.0.0.1:{a.port}" in joist.wait_log("UPSTREAM_RETRIED")
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda f: f.__name__)
+def test_posts_are_sent_once(run_joist, bad):
+    with Origin(bad) as a, Origin(named("b")) as b:
+        joist = run_joist(pool([a.url, b.url], ANY_FAILURE, threads=1))
+        statuses = Counter(fetch(joist.port, method="POST", body=b"z").status for _ in range(10))
+        assert statuses[200] == 5 and statuses[503 if bad is busy else 502] == 5, statuses
+        assert len(b.requests) == 5
+        assert "UPSTREAM_RETRIED" not in joist.errors()
+
+
+def test_a_body_that_is_too_large_is_sent_once(run_joist):
+    with Origin(busy) as a, Origin(named("b")) as b:
+        joist = run_joist(pool([a.url, b.url], ANY_FAILURE, threads=1))
+        body = b"y" * (64 * 1024 + 1)
+        statuses = Counter(fetch(joist.port, method="PUT", body=body).status for _ in range(4))
+        assert statuses == {200: 2, 503: 2}
+
+
+def test_a_hanging_target(run_joist):
+    with Origin(hang) as a, Origin(named("b")) as b:
+        joist = run_joist(pool([a.url, b.url], ANY_FAILURE, '[timeouts]\nupstream_response = "100ms"'))
+        assert all(fetch(joist.port).status == 200 for _ in range(4))
+        assert fetch(joist.port, method="POST", body=b"x").status in (200, 504)
+
+
+def test_all_are_busy(run_joist):
+    """The last answer is passed on as it is."""
+    with Origin(busy) as a, Origin(busy) as b:
+        joist = run_joist(pool([a.url, b.url], ANY_FAILURE))
+        response = fetch(joist.port)
+        assert response.status == 503 and response.body == b"busy" * 1000
+        assert len(a.requests) + len(b.requests) == 3
+
+
+def test_off(run_joist, nobody):
+    with Origin(named("b")) as b:
+        joist = run_joist(pool([dead(nobody), b.url], "retry = { attempts = 1 }", threads=1))
+        statuses = Counter(fetch(joist.port).status for _ in range(10))
+        assert statuses == {200: 5, 502: 5}
+
+
+def test_nothing_is_sent_twice_after_a_head(run_joist):
+    def cut(conn):
+        conn.request()
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        conn.close()
+    with Origin(cut) as a, Origin(cut) as b:
+        joist = run_joist(pool([a.url, b.url], ANY_FAILURE))
+        with pytest.raises(Cut):
+            fetch(joist.port)
+        assert len(a.requests) + len(b.requests) == 1
+
+
+# ---- the whole request's time ----
+
+TOTAL = '[timeouts]\nupstream_total = "300ms"'
+
+
+def test_total_ends_a_wait(run_joist):
+    with Origin(hang) as a:
+        joist = run_joist(pool([a.url], "", TOTAL))
+        assert fetch(joist.port).status == 504
+        assert "whole request" in joist.wait_log("UPSTREAM_FAILED")
+        a.wait_conn_end()
+
+
+def test_total_cuts_a_response(run_joist):
+    def slow(conn):
+        conn.request()
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        conn.wait_end()
+    with Origin(slow) as a:
+        joist = run_joist(pool([a.url], "", TOTAL))
+        with pytest.raises(Cut):
+            fetch(joist.port)
+
+
+# ---- hedges ----
+
+def test_hedge_answers_for_a_hanging_target(run_joist):
+    with Origin(hang) as a, Origin(named("b")) as b:
+        joist = run_joist(pool([a.url, b.url], 'hedge = "20ms"'))
+        for _ in range(6):
+            response = fetch(joist.port)
+            assert response.status == 200 and response.body == b"b"
+        assert a.requests
+        a.wait_conn_end()
+        assert len(b.requests) == 6
