@@ -233,6 +233,7 @@ begin_try(struct jst_guard *g)
 
     g->phase = JST_GUARD_TRYING;
     g->now = call;
+    g->hedge = NULL; /* if there was one, it was listened to at last */
     g->no_body = 0;
     jst_list_remove(&g->link);
     jst_call_reset(call);

@@ -4,6 +4,8 @@
 struct fake fakes[FAKES_MAX];
 size_t fakes_n;
 int fake_open_rc;
+void (*fake_on_start)(struct fake *f, struct jst_call *call);
+void (*fake_on_body)(struct jst_call *call, const struct jst_chain *body);
 
 static struct fake *
 fake_of(struct jst_client *c)
@@ -29,6 +31,9 @@ request_data(struct jst_sink *s, struct jst_chain *move)
     if (call->client == NULL) {
         jst_chain_clear(move);
         return;
+    }
+    if (fake_on_body != NULL) {
+        fake_on_body(call, move);
     }
     fake_of(call->client)->body_bytes += move->bytes;
     call->sent_body = true;
@@ -124,6 +129,9 @@ start(struct jst_client *c, struct jst_call *call)
     call->connected = f->started > 0 || c->h2;
     call->got_bytes = false;
     f->started++;
+    if (fake_on_start != NULL) {
+        fake_on_start(f, call);
+    }
 }
 
 static void
@@ -210,6 +218,8 @@ fake_reset(void)
 {
     fakes_n = 0;
     fake_open_rc = 0;
+    fake_on_start = NULL;
+    fake_on_body = NULL;
 }
 
 void

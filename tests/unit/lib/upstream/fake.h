@@ -38,6 +38,9 @@ struct fake {
 extern struct fake fakes[FAKES_MAX];
 extern size_t fakes_n;
 extern int fake_open_rc; /* < 0: the next opens fail */
+/* NULL, or told of each start, and of body before it is dropped. */
+extern void (*fake_on_start)(struct fake *f, struct jst_call *call);
+extern void (*fake_on_body)(struct jst_call *call, const struct jst_chain *body);
 
 jst_client_open_f fake_open;
 
