@@ -33,7 +33,9 @@ extern "C" {
     X(TLS, "TLS handshake or record failed")                                                       \
     X(CERT, "certificate was not accepted")                                                        \
     X(IO, "input or output failed")                                                                \
-    X(EXISTS, "it is there already")
+    X(EXISTS, "it is there already")                                                               \
+    X(BUSY, "too many requests wait")                                                              \
+    X(EXPIRED, "waited too long for its turn")
 
 enum joist_code {
     JOIST_OK = 0,

@@ -113,6 +113,9 @@ uint16_t joist_engine_port(const struct joist_engine *e, size_t listener);
     X(upstream_failures, "exchanges with origins that failed")                                     \
     X(upstream_ejections, "targets put aside for failures in a row")                               \
     X(upstream_breaker_opens, "breakers of targets that opened")                                   \
+    X(upstream_queued, "requests that wait for a target now")                                      \
+    X(upstream_queue_full, "requests refused because too many wait for a target")                  \
+    X(upstream_queue_timeout, "requests that waited too long for a target")                        \
     X(upstream_panics, "requests of upstreams with too few targets in order")                      \
     X(health_checks, "health checks of targets made")                                              \
     X(health_failures, "health checks that failed")                                                \

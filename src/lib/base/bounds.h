@@ -140,6 +140,11 @@
 /* Requests that wait for a connection. Each holds its stream already, so this bounds only how far
  * behind an origin may be that does not answer a handshake. */
 #define JST_UPSTREAM_WAITING_MAX 8192u
+/* Calls that wait for a target look so often whether one has come back or is new, or their time is
+ * over. One that becomes free is theirs at once. */
+#define JST_QUEUE_LOOK_MS 20u
+/* Most that a configuration may let wait: each holds its request. */
+#define JST_QUEUE_MAX 1000000u
 /* A target that is put aside again and again: so many times as long at most. */
 #define JST_EJECT_TIMES_MAX 10u
 /* The average time to first byte halves with each of these without a request: who was slow once is

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* How a pool chooses among its targets, and when it leaves one out. */
+#include "base/bounds.h"
 #include "engine/check.h"
 
 #define WRONG(r, pos, ...) jst_report_at((r), JOIST_LOG_ERROR, JOIST_E_INVAL, (pos), __VA_ARGS__)
@@ -52,6 +53,10 @@ jst_report_balance(struct jst_report *r, const struct joist_pool_conf *p)
         WRONG(r, &p->pos, "upstream '%s': strategy single has no slow_start", p->name);
     }
     check_percent(r, p, "panic", p->panic_percent, 0);
+    if (p->queue.max > JST_QUEUE_MAX) {
+        WRONG(r, &p->pos, "upstream '%s': queue.max is %u at most, not %u", p->name, JST_QUEUE_MAX,
+              p->queue.max);
+    }
     if (p->outlier != NULL) {
         check_percent(r, p, "outlier.max_ejected", p->outlier->max_ejected_percent, 1);
         check_at_least_one(r, p, "outlier.consecutive_5xx", p->outlier->failures);

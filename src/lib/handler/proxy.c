@@ -104,10 +104,12 @@ status_of(int why)
 {
     switch (why) {
     case JOIST_E_UNAVAILABLE:
+    case JOIST_E_BUSY:
     case JOIST_E_NOFILE:
     case JOIST_E_NOMEM:
         return 503;
     case JOIST_E_TIMEOUT:
+    case JOIST_E_EXPIRED:
         return 504;
     default:
         return 502;
@@ -152,10 +154,11 @@ describe(char text[REASON_BYTES], const struct exchange *x, int why)
 static const char *
 phase_of(const struct exchange *x, int why)
 {
-    return why == JOIST_E_UNAVAILABLE ? "pick"
-           : !x->call.connected       ? "connect"
-           : x->head_sent             ? "body"
-                                      : "response";
+    return why == JOIST_E_UNAVAILABLE                      ? "pick"
+           : why == JOIST_E_BUSY || why == JOIST_E_EXPIRED ? "queue"
+           : !x->call.connected                            ? "connect"
+           : x->head_sent                                  ? "body"
+                                                           : "response";
 }
 
 static void

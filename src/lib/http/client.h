@@ -29,6 +29,11 @@ struct jst_account {
     bool answered;   /* the head came */
     bool tunnel;     /* it was 101 */
     bool judged;
+    /* after 101: it is in flight until both directions have ended */
+    struct jst_source source; /* stands before `from`, which was the call's on_request */
+    struct jst_source *from;
+    bool request_ended;
+    bool response_ended;
 };
 
 /** An upool that a call is, or was, at. */
@@ -88,7 +93,12 @@ struct jst_call {
     struct jst_slice *target_name;         /* the caller's: says where it is tried */
     void (*forget)(struct jst_call *call); /* while it waits: how it leaves what it waits in */
     struct jst_account account;
-    struct jst_guard *guard; /* arena; NULL: nothing stands between it and its caller */
+    struct jst_guard *guard;   /* arena; NULL: nothing stands between it and its caller */
+    struct jst_waiter *waiter; /* while it waits for a target (queued.c); owned */
+    uint64_t queue_seq;        /* where it stood when it was refused what it had waited for */
+    uint64_t queue_since_ms;
+    uint8_t queue_refusals;
+    bool never_waits; /* for a target */
     struct jst_task task;
     struct jst_list wait_link;        /* waits for a connection */
     struct jst_chain held;            /* request body that came while it waited; owned */

@@ -10,6 +10,7 @@
 #include "base/bounds.h"
 #include "base/str.h"
 #include "upstream/live.h"
+#include "upstream/queue.h"
 
 /* What a failure counts for among times to first byte: failing fast is not being fast. */
 #define FAILED_LATENCY_US 1000000u
@@ -197,16 +198,6 @@ call_of(struct jst_sink *s)
     return JST_CONTAINER(s, struct jst_call, account.sink);
 }
 
-/* Either this one sees that somebody waits, or who waits sees that it is the last. */
-static void
-leave_shared(const struct jst_tracking *t, struct jst_tstate *state)
-{
-    if (__atomic_sub_fetch(&state->inflight, 1, __ATOMIC_SEQ_CST) == 0 &&
-        __atomic_load_n(&state->waited, __ATOMIC_SEQ_CST) != 0) {
-        jst_states_tell_idle(t->states, state);
-    }
-}
-
 static void
 leave(struct jst_call *call)
 {
@@ -221,7 +212,7 @@ leave(struct jst_call *call)
     view->inflight--;
     view->v[call->target].inflight--;
     jst_list_remove(&call->account.link);
-    leave_shared(p->pool->tracking, p->pool->tracking->v[call->target]);
+    jst_slot_give(p->pool->tracking, call->target, jst_loop_now_ms(p->u->local->loop));
 }
 
 static void
@@ -238,6 +229,37 @@ add_latency(struct jst_call *call, bool failed)
                            failed ? JST_MAX(us, FAILED_LATENCY_US) : us, jst_loop_now_ms(loop));
 }
 
+/* ---- tunnels: their two ends may come in either order ---- */
+
+static void
+account_resume(struct jst_source *s, size_t credit)
+{
+    jst_source_resume(JST_CONTAINER(s, struct jst_call, account.source)->account.from, credit);
+}
+
+/* The target wants no more from the client; nothing says so otherwise if its own end came before.
+ */
+static void
+account_cancel(struct jst_source *s, int why)
+{
+    struct jst_call *call = JST_CONTAINER(s, struct jst_call, account.source);
+    struct jst_source *from = call->account.from;
+
+    jst_account_request_end(call);
+    jst_source_cancel(from, why);
+}
+
+static const struct jst_source_ops account_source_ops = {account_resume, account_cancel};
+
+static void
+begin_tunnel(struct jst_call *call)
+{
+    call->account.tunnel = true;
+    call->account.source.ops = &account_source_ops;
+    call->account.from = call->on_request;
+    call->on_request = &call->account.source;
+}
+
 /* A stream may go on for ever: a tunnel and a probe are judged by their head. What was begun well
  * may still end badly, so other calls are judged by their end. */
 static void
@@ -246,13 +268,15 @@ account_head(struct jst_sink *s, const struct jst_head *head)
     struct jst_call *call = call_of(s);
 
     if (head->status >= 200 || head->status == 101) {
-        call->account.tunnel = head->status == 101;
         add_latency(call, head->status >= 500);
         if (head->status >= 500) {
             judge(call, BAD, 0, head->status);
         } else if (head->status == 101 || call->account.ticket != 0) {
             judge(call, GOOD, 0, head->status);
         }
+    }
+    if (head->status == 101) {
+        begin_tunnel(call);
     }
     jst_sink_head(call->account.to, head);
 }
@@ -270,7 +294,10 @@ account_end(struct jst_sink *s, const struct jst_fields *trailers)
     struct jst_sink *to = call->account.to;
 
     judge(call, GOOD, 0, 0);
-    leave(call);
+    call->account.response_ended = true;
+    if (!call->account.tunnel || call->account.request_ended) {
+        leave(call);
+    }
     jst_sink_end(to, trailers);
 }
 
@@ -324,8 +351,21 @@ jst_account_begin(struct jst_call *call, jst_breaker_ticket ticket)
     p->view->v[call->target].inflight++;
     jst_list_insert(&p->u->calls, &call->account.link);
     state = p->pool->tracking->v[call->target];
-    (void)__atomic_add_fetch(&state->inflight, 1, __ATOMIC_RELAXED);
+    if (p->pool->tracking->max_inflight == 0) { /* else the pick has taken a slot */
+        (void)__atomic_add_fetch(&state->inflight, 1, __ATOMIC_RELAXED);
+    }
     (void)__atomic_add_fetch(&state->requests, 1, __ATOMIC_RELAXED); /* in the same line */
+}
+
+void
+jst_account_request_end(struct jst_call *call)
+{
+    if (call->account.open && call->account.tunnel) {
+        call->account.request_ended = true;
+        if (call->account.response_ended) {
+            leave(call);
+        }
+    }
 }
 
 void

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A call on its way to a target: which one, and whether there is one to have. */
 #include "upstream/live.h"
+#include "upstream/queue.h"
 
 static void
 refuse(struct jst_call *call)
@@ -19,11 +20,13 @@ refuse(struct jst_call *call)
     jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
 }
 
-static void
-go(struct jst_call *call, uint32_t target, jst_breaker_ticket ticket)
+void
+jst_call_go(struct jst_call *call, uint32_t target, jst_breaker_ticket ticket)
 {
     const struct jst_target *t = &call->upool->pool->v[target];
 
+    call->queue_seq = 0;
+    call->queue_refusals = 0;
     call->target = target;
     *call->target_name = t->name;
     if (JST_UNLIKELY(call->tries_before > 0)) {
@@ -41,18 +44,45 @@ go(struct jst_call *call, uint32_t target, jst_breaker_ticket ticket)
     jst_call_place(call);
 }
 
+static enum jst_queue_state
+state_of(const struct jst_pool *pool)
+{
+    const struct jst_queue *q = pool->tracking != NULL ? jst_queue_of(pool->tracking->pool) : NULL;
+
+    return q != NULL ? jst_queue_state(q) : JST_QUEUE_OPEN;
+}
+
+static void
+admit_closed(struct jst_call *call, enum jst_queue_state state)
+{
+    if (call->never_waits) {
+        refuse(call);
+    } else if (state == JST_QUEUE_PAUSED) {
+        jst_queued_add(call);
+    } else {
+        jst_queued_refuse(call);
+    }
+}
+
 void
 jst_call_admit(struct jst_call *call)
 {
     jst_breaker_ticket ticket;
+    enum jst_queue_state state;
     int i;
 
     jst_call_follow(call);
+    state = state_of(call->upool->pool);
+    if (JST_UNLIKELY(state != JST_QUEUE_OPEN)) {
+        admit_closed(call, state);
+        return;
+    }
     i = jst_upool_pick(call->upool, call, &ticket);
-
-    if (i < 0) {
+    if (i == JST_PICK_FULL && !call->never_waits) {
+        jst_queued_add(call);
+    } else if (i < 0) {
         refuse(call);
     } else {
-        go(call, (uint32_t)i, ticket);
+        jst_call_go(call, (uint32_t)i, ticket);
     }
 }

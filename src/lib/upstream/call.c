@@ -222,6 +222,9 @@ jst_call_reset(struct jst_call *call)
     call->detail = NULL;
     call->account.open = false;
     call->retry_after_s = 0;
+    call->waiter = NULL;
+    call->queue_seq = 0;
+    call->queue_refusals = 0;
     jst_list_init(&call->wait_link);
 }
 
@@ -235,7 +238,7 @@ jst_call_init(struct jst_upool *p, struct jst_call *call)
     call->host_made = call->out_of_time = false;
     call->retries = 0;
     call->tried_n = 0;
-    call->only_untried = false;
+    call->only_untried = call->never_waits = false;
     jst_call_reset(call);
     jst_call_hold(call);
     jst_retry_init(call);
@@ -282,6 +285,7 @@ jst_upstream_end(struct jst_call *call, const struct jst_fields *trailers)
         jst_guard_end(call->guard, trailers);
         return;
     }
+    jst_account_request_end(call);
     jst_sink_end(&call->request, trailers);
 }
 

@@ -33,9 +33,14 @@ cut_calls(struct jst_upstreams *u, const struct jst_cut_plan *plan, bool request
     JST_LIST_FOREACH (node, &u->calls) {
         struct jst_call *call = JST_CONTAINER(node, struct jst_call, account.link);
 
-        if (is_meant(call, plan, requests, tunnels)) {
-            jst_account_leave(call); /* takes it out of the list */
-            jst_source_cancel(&call->response, JOIST_E_CANCELED);
+        if (!is_meant(call, plan, requests, tunnels)) {
+            continue;
+        }
+        jst_source_cancel(&call->response, JOIST_E_CANCELED);
+        jst_account_leave(call);            /* takes it out of the list */
+        if (call->account.response_ended) { /* a tunnel's other half */
+            jst_source_cancel(call->account.from, JOIST_E_CANCELED);
+        } else {
             call->detail = "cut: its target has drained for too long";
             jst_call_fail_later(call, JOIST_E_CANCELED);
         }

@@ -297,6 +297,7 @@ jst_guard_data(struct jst_guard *g, struct jst_chain *move)
 void
 jst_guard_end(struct jst_guard *g, const struct jst_fields *trailers)
 {
+    jst_account_request_end(g->now);
     if (g->released) {
         jst_sink_end(&g->now->request, trailers);
     } else if (jst_replay_end(&g->body, g->now, trailers) < 0) {

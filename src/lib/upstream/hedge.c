@@ -187,6 +187,7 @@ jst_hedge_start(struct jst_guard *g)
     h->call.tried_n = call->tried_n;
     h->call.tried[h->call.tried_n++] = call->target;
     h->call.only_untried = true;
+    h->call.never_waits = true;
     h->call.credit = call->credit;
     g->hedge = h;
     JST_STAT_ADD(g->u->local, upstream_hedges, 1);

@@ -152,6 +152,10 @@ jst_upstreams_create(struct jst_upstreams **out, struct jst_local *local, jst_cl
     jst_list_init(&u->calls);
     jst_list_init(&u->cuts);
     jst_list_init(&u->guards);
+    if (jst_queued_init(u) < 0) {
+        free(u);
+        return JOIST_E_NOMEM;
+    }
     *out = u;
     return JOIST_OK;
 }
@@ -211,6 +215,7 @@ jst_upstreams_destroy(struct jst_upstreams **take)
     }
     u->closing = true;
     jst_cut_forget_all(u);
+    jst_queued_fail_all(u, JOIST_E_CANCELED);
     jst_upstreams_close_idle(u);
     while (cut_first(u)) {
     }
@@ -222,6 +227,7 @@ jst_upstreams_destroy(struct jst_upstreams **take)
     while (!jst_list_is_empty(&u->guards)) {
         jst_guard_close(JST_CONTAINER(u->guards.next, struct jst_guard, link), JOIST_E_CANCELED);
     }
+    jst_queued_fini(u);
     unref(u);
 }
 

@@ -79,8 +79,10 @@ struct jst_upstreams {
     struct jst_list cuts;  /* owned: deadlines of drains (cut.c) */
     uint32_t cuts_n;
     struct jst_list guards; /* of calls that wait for their next try */
-    uint32_t refs;          /* its creator, and upools */
-    bool closing;           /* destroyed: nothing new is begun */
+    struct jst_list queued; /* who waits for a target, in order of arrival (queued.c) */
+    struct jst_timer queued_timer;
+    uint32_t refs; /* its creator, and upools */
+    bool closing;  /* destroyed: nothing new is begun */
 };
 
 struct jst_upool_target {
@@ -93,6 +95,8 @@ struct jst_upool {
     struct jst_upool *const *current; /* where its successor will be found; NULL: it has none */
     uint32_t refs;                    /* the generation that has it, and calls (edition.c) */
     struct jst_view *view;            /* owned; NULL: pick.c does without */
+    uint64_t looked_ms;               /* for those who wait (queued.c): when, ... */
+    bool in_vain;                     /* ... and whether there was nothing to wait for */
     uint32_t next;                    /* round robin without a view */
     struct jst_upool_target v[];
 };
@@ -111,10 +115,20 @@ jst_call_live(const struct jst_call *call)
 
 /* ---- pick.c ---- */
 
-/** Number of the target for this call (NULL: of any), or -1 if there is none to use. Those of
- *  call->tried are passed over while there is another; call->only_untried: then -1. `*ticket` is
- * for the call's account, which must be begun then. */
+#define JST_PICK_FULL (-2)
+
+/** Number of the target for this call (NULL: of any), or -1 if there is none to use, or
+ *  JST_PICK_FULL: it must wait for one (queued.c). Those of call->tried are passed over while there
+ *  is another; call->only_untried: then -1. `*ticket` is for the call's account, which must be
+ * begun then; where targets have a limit, one of its slots is taken. */
 int jst_upool_pick(struct jst_upool *p, const struct jst_call *call, jst_breaker_ticket *ticket);
+
+/** Is there one that it could wait for, if that is full? */
+bool jst_upool_may_wait(struct jst_upool *p, const struct jst_call *call);
+
+/** It was given a slot of that target, which was usable a moment ago: may it go? False: the slot is
+ *  still there. */
+bool jst_upool_confirm(struct jst_upool *p, uint32_t target, jst_breaker_ticket *ticket);
 
 /** After -1: how long until there may be one; 0: not known. */
 uint32_t jst_upool_retry_after_s(const struct jst_upool *p);
@@ -145,11 +159,32 @@ void jst_call_hold(struct jst_call *call);
 /** Before another pick: on to the pool as it is now, where its targets have changed. */
 void jst_call_follow(struct jst_call *call);
 
+/** The end of the request was given: a tunnel may be over with it. */
+void jst_account_request_end(struct jst_call *call);
+
 /* ---- admit.c ---- */
 
 /** Find a target for the call, the first time or again: it goes there now, or fails later. Those of
  *  call->tried come last. */
 void jst_call_admit(struct jst_call *call);
+
+/** It has that target, and what the pick took for it. */
+void jst_call_go(struct jst_call *call, uint32_t target, jst_breaker_ticket ticket);
+
+/* ---- queued.c ---- */
+
+int jst_queued_init(struct jst_upstreams *u);
+void jst_queued_fini(struct jst_upstreams *u);
+
+/** Until it has a target, it waits; or it fails: too many do, or for too long, or the pool is
+ *  stopped, or no target is usable any more. */
+void jst_queued_add(struct jst_call *call);
+
+/** The pool was stopped: it fails. */
+void jst_queued_refuse(struct jst_call *call);
+
+/** Fail all that wait. */
+void jst_queued_fail_all(struct jst_upstreams *u, int why);
 
 /* ---- clients.c ---- */
 

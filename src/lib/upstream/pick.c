@@ -7,7 +7,11 @@
  * Each strategy passes them over: the next in turn, the best of the rest, the next on the ring. If
  * none is left that it has not been to, one that it has been to is better than none, unless it says
  * otherwise (call->only_untried).
+ *
+ * Where targets have a limit, whoever may go has taken a slot. While calls wait for one, nobody
+ * takes any here: he would overtake.
  */
+#include "upstream/queue.h"
 #include "upstream/strategy.h"
 
 static bool
@@ -70,28 +74,59 @@ first_plain(const struct jst_ask *a)
 /* ---- with one ---- */
 
 static bool
-may_go(struct jst_upool *p, uint32_t i, jst_breaker_ticket *ticket)
+asks_breaker(const struct jst_upool *p, uint32_t i, jst_breaker_ticket *ticket)
 {
     const struct jst_tracking *t = p->pool->tracking;
 
-    *ticket = 0;
-    return has_address(p, i) && (t == NULL || t->breaker.error_percent == 0 ||
-                                 jst_breaker_ask(&t->v[i]->breaker, now_ms(p), ticket));
+    return t->breaker.error_percent == 0 || jst_breaker_ask(&t->v[i]->breaker, now_ms(p), ticket);
 }
 
-/* The one chosen may not go after all: a probe is under way to it. Any other will do. */
+/* The slot first: a breaker that was asked wants to hear how it went. */
+static bool
+may_go_limited(struct jst_ask *a, uint32_t i, jst_breaker_ticket *ticket)
+{
+    const struct jst_tracking *t = a->p->pool->tracking;
+
+    if (a->look || !jst_slot_take(t->v[i], t->max_inflight)) {
+        a->full = true;
+        return false;
+    }
+    if (asks_breaker(a->p, i, ticket)) {
+        return true;
+    }
+    jst_slot_give(t, i, now_ms(a->p));
+    return false;
+}
+
+static bool
+may_go(struct jst_ask *a, uint32_t i, jst_breaker_ticket *ticket)
+{
+    const struct jst_tracking *t = a->p->pool->tracking;
+
+    *ticket = 0;
+    if (!has_address(a->p, i)) {
+        return false;
+    }
+    if (t != NULL && (t->max_inflight > 0 || a->look)) {
+        return may_go_limited(a, i, ticket);
+    }
+    return t == NULL || asks_breaker(a->p, i, ticket);
+}
+
+/* The one chosen may not go after all: it is full, or a probe is under way to it. Any other will
+ * do. */
 static int
-any_other(const struct jst_ask *a, jst_breaker_ticket *ticket)
+any_other(struct jst_ask *a, jst_breaker_ticket *ticket)
 {
     struct jst_upool *p = a->p;
     uint32_t n = p->view->n;
     uint32_t start =
         n > 0 && p->pool->strategy != JOIST_STRATEGY_SINGLE ? (uint32_t)jst_strategy_draw(p, n) : 0;
 
-    for (uint32_t k = 0; k < n; k++) {
+    for (uint32_t k = 0; k < n && !(a->look && a->full); k++) {
         uint32_t i = p->view->list[start + k < n ? start + k : start + k - n].target;
 
-        if (jst_ask_fits(a, i) && may_go(p, i, ticket)) {
+        if (jst_ask_fits(a, i) && may_go(a, i, ticket)) {
             return (int)i;
         }
     }
@@ -105,23 +140,44 @@ pick_plain(const struct jst_ask *a)
 }
 
 static int
-pick_listed(const struct jst_ask *a, jst_breaker_ticket *ticket)
+pick_listed(struct jst_ask *a, jst_breaker_ticket *ticket)
 {
-    int i = a->p->view->n > 0 ? jst_strategy_choose(a) : -1;
+    int i = a->p->view->n > 0 && !a->look ? jst_strategy_choose(a) : -1;
 
-    return i >= 0 && may_go(a->p, (uint32_t)i, ticket) ? i : any_other(a, ticket);
+    return i >= 0 && may_go(a, (uint32_t)i, ticket) ? i : any_other(a, ticket);
 }
 
 static int
-pick(const struct jst_ask *a, jst_breaker_ticket *ticket)
+pick(struct jst_ask *a, jst_breaker_ticket *ticket)
 {
     return a->p->view == NULL ? pick_plain(a) : pick_listed(a, ticket);
+}
+
+static int
+pick_or_again(struct jst_ask *a, jst_breaker_ticket *ticket)
+{
+    int i = pick(a, ticket);
+
+    if (i < 0 && a->picky && !a->call->only_untried) {
+        a->again = true;
+        i = pick(a, ticket);
+    }
+    return i;
+}
+
+static bool
+is_waited_for(const struct jst_upool *p)
+{
+    const struct jst_tracking *t = p->pool->tracking;
+
+    return t != NULL && t->max_inflight > 0 && jst_queue_is_used(jst_queue_of(t->pool));
 }
 
 int
 jst_upool_pick(struct jst_upool *p, const struct jst_call *call, jst_breaker_ticket *ticket)
 {
-    struct jst_ask a = {.p = p, .call = call, .picky = call != NULL && call->tried_n > 0};
+    struct jst_ask a = {
+        .p = p, .call = call, .picky = call != NULL && call->tried_n > 0, .look = is_waited_for(p)};
     int i;
 
     *ticket = 0;
@@ -131,12 +187,31 @@ jst_upool_pick(struct jst_upool *p, const struct jst_call *call, jst_breaker_tic
             JST_STAT_ADD(p->u->local, upstream_panics, 1);
         }
     }
-    i = pick(&a, ticket);
-    if (i < 0 && a.picky && !call->only_untried) {
-        a.again = true;
-        i = pick(&a, ticket);
+    i = pick_or_again(&a, ticket);
+    return i < 0 && a.full ? JST_PICK_FULL : i;
+}
+
+bool
+jst_upool_may_wait(struct jst_upool *p, const struct jst_call *call)
+{
+    struct jst_ask a = {.p = p, .call = call, .picky = call->tried_n > 0, .look = true};
+    jst_breaker_ticket ticket;
+
+    jst_view_refresh(p);
+    (void)pick_or_again(&a, &ticket);
+    return a.full;
+}
+
+bool
+jst_upool_confirm(struct jst_upool *p, uint32_t target, jst_breaker_ticket *ticket)
+{
+    *ticket = 0;
+    jst_view_refresh(p);
+    if (p->view->v[target].weight == 0) { /* whoever gave the slot may have seen more */
+        p->view->made = false;
+        jst_view_refresh(p);
     }
-    return i;
+    return p->view->v[target].weight > 0 && asks_breaker(p, target, ticket);
 }
 
 uint32_t

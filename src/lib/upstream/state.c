@@ -4,6 +4,7 @@
 #include "base/bounds.h"
 #include "base/str.h"
 #include "upstream/health_record.h"
+#include "upstream/queue.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -359,6 +360,7 @@ jst_states_release_pool(struct jst_states *s, struct jst_pstate **take)
     }
     pthread_mutex_lock(&s->lock);
     if (let_go(&s->pools, &p->id)) {
+        jst_queue_destroy(&p->queue);
         free(p);
     }
     pthread_mutex_unlock(&s->lock);

@@ -64,6 +64,7 @@ struct jst_tstate {
 struct jst_pstate {
     struct jst_budget budget; /* of further tries */
     struct jst_state_id id;
+    struct jst_queue *queue; /* owned; atomic, set once: who waits for its targets (queue.h) */
 };
 
 struct jst_health_record; /* health_record.h */

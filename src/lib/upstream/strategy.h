@@ -14,6 +14,8 @@ struct jst_ask {
     const struct jst_call *call;
     bool picky; /* not all that are listed fit */
     bool again; /* those that it has been to fit too */
+    bool look;  /* take nothing: others wait already */
+    bool full;  /* found out: one that it could go to has no slot free */
 };
 
 /* ---- strategy.c ---- */

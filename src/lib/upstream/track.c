@@ -4,6 +4,7 @@
 #include "upstream/health_conf.h"
 #include "upstream/health_record.h"
 #include "upstream/pool.h"
+#include "upstream/queue.h"
 
 #include <stdlib.h>
 
@@ -111,6 +112,12 @@ fill(struct jst_tracking *t, const struct jst_pool *p, const struct joist_pool_c
     t->hash_by = conf->hash_by;
     t->slow_start_ms = conf->slow_start_ms;
     t->panic_percent = conf->panic_percent;
+    t->max_inflight = conf->max_inflight;
+    t->queue_max = conf->queue.max;
+    t->queue_ms = conf->queue.timeout_ms;
+    if ((conf->max_inflight > 0 || conf->dynamic) && jst_queue_make(t->pool) < 0) {
+        return JOIST_E_NOMEM;
+    }
     for (; t->n < p->n; t->n++) {
         t->v[t->n] = jst_states_acquire(t->states, t->pool->id.key, p->v[t->n].key, now_ms);
         if (t->v[t->n] == NULL) {

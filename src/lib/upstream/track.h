@@ -30,6 +30,9 @@ struct jst_tracking {
     uint64_t hedge_ms;  /* 0: off */
     uint64_t slow_start_ms;
     uint32_t panic_percent;
+    uint32_t max_inflight; /* of a target, in all reactors; 0: no limit */
+    uint32_t queue_max;    /* who may wait */
+    uint64_t queue_ms;     /* and for how long; 0: for ever */
     uint32_t n;
     bool dynamic;           /* its targets may be told things: control.c */
     bool panicking;         /* atomic: it was said */

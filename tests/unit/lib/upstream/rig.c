@@ -87,6 +87,26 @@ rig_init_tls(struct rig *r, const char *url, const struct joist_target_tls_conf 
 }
 
 void
+rig_init_beside(struct rig *r, const struct rig *first)
+{
+    memset(r, 0, sizeof(*r));
+    assert_int_equal(jst_loop_create(&r->local.loop, &fake_clock), 0);
+    assert_int_equal(jst_upstreams_create(&r->local.upstreams, &r->local, fake_open), 0);
+    r->states = first->states;
+    r->pool = jst_pool_ref(first->pool);
+    assert_int_equal(jst_upool_acquire(&r->upool, r->local.upstreams, r->pool, 1000), 0);
+}
+
+void
+rig_fini_beside(struct rig *r)
+{
+    jst_upool_release(&r->upool);
+    jst_upstreams_destroy(&r->local.upstreams);
+    jst_pool_unref(&r->pool);
+    jst_loop_destroy(&r->local.loop);
+}
+
+void
 rig_fini(struct rig *r)
 {
     jst_upool_release(&r->upool);

@@ -34,6 +34,9 @@ void rig_init(struct rig *r, const char *const *urls, const uint32_t *weights, s
               enum joist_strategy strategy);
 /* With one target whose TLS is set. */
 void rig_init_tls(struct rig *r, const char *url, const struct joist_target_tls_conf *tls);
+/* Another reactor, with the same pool and clock; before the first one's fini, its own. */
+void rig_init_beside(struct rig *r, const struct rig *first);
+void rig_fini_beside(struct rig *r);
 /* Every fake must be gone then. */
 void rig_fini(struct rig *r);
 
