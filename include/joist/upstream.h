@@ -80,6 +80,25 @@ int joist_upstream_ready(struct joist_engine *e, const char *pool, const char *u
 int joist_upstream_wait_drained(struct joist_engine *e, const char *pool, const char *url,
                                 uint64_t timeout_ms, struct joist_err *err);
 
+/* ---- pause; in the same way, for the pool as a whole; kept over a swap, by the pool's name ----
+ */
+
+/**
+ * Requests are held from now on, in the pool's queue: those above its queue.max get 503, those that
+ * were held for `hold_ms` (JOIST_FOREVER: none) get 504. What is under way goes on: see
+ * joist_upstream_wait_drained(). Of a pool that is paused, only `hold_ms` changes; one that was
+ * stopped is paused now. The pool need not be dynamic if it has max_inflight.
+ */
+int joist_upstream_pause(struct joist_engine *e, const char *pool, uint64_t hold_ms,
+                         struct joist_err *err);
+
+/** Requests that are held go on, in the order in which they came, as targets have room; new ones
+ *  stand behind them. Also ends a stop. */
+int joist_upstream_resume(struct joist_engine *e, const char *pool, struct joist_err *err);
+
+/** Requests that come, and those that are held, get 503. What is under way goes on. */
+int joist_upstream_stop(struct joist_engine *e, const char *pool, struct joist_err *err);
+
 /**
  * Stop accepting by one listener (its number in joist_conf.listeners), close its idle connections,
  * let its requests end; the others go on. What is left after `deadline_ms` (JOIST_FOREVER: never)
@@ -138,6 +157,7 @@ struct joist_upstream_state {
     bool counts; /* its strategy or another part looks at what is under way at targets */
     bool panic;  /* too few targets are in order: all are used */
     bool paused;
+    bool stopped;
     uint32_t queue_n; /* requests that wait: for room at a target, or for the end of the pause */
     const struct joist_target_state *targets;
     size_t targets_n;

@@ -35,6 +35,9 @@
     X(UPSTREAM_REMOVED, 10, "a target was removed from an upstream that runs")                     \
     X(UPSTREAM_DRAINING, 10, "targets were told to take nothing new")                              \
     X(UPSTREAM_READY, 10, "targets that were draining take requests again")                        \
+    X(UPSTREAM_PAUSED, 10, "requests of an upstream are held")                                     \
+    X(UPSTREAM_RESUMED, 10, "an upstream takes requests again")                                    \
+    X(UPSTREAM_STOPPED, 10, "requests of an upstream are refused")                                 \
     X(UPSTREAM_RESOLVED, 10, "an origin's name resolves again")                                    \
     X(UPSTREAM_UNRESOLVED, 10, "an origin's name resolves no more; its last addresses stay")       \
     X(PROXY_FAILED, 10, "a PROXY header was missing or wrong; the connection was closed")          \

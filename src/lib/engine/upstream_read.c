@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "engine/engine_int.h"
 #include "upstream/pool.h"
+#include "upstream/queue.h"
 #include "upstream/track.h"
 
 #include <stdlib.h>
@@ -131,6 +132,18 @@ read_target(struct joist_target_state *out, struct jst_arena *arena, const struc
 
 /* ---- a pool ---- */
 
+static void
+read_queue(struct joist_upstream_state *out, const struct jst_tracking *t)
+{
+    const struct jst_queue *q = t != NULL ? jst_queue_of(t->pool) : NULL;
+
+    if (q != NULL) {
+        out->paused = jst_queue_state(q) == JST_QUEUE_PAUSED;
+        out->stopped = jst_queue_state(q) == JST_QUEUE_STOPPED;
+        out->queue_n = jst_queue_waiting(q);
+    }
+}
+
 static int
 fill(struct reading *r, const struct jst_pool *p, const char *name)
 {
@@ -144,6 +157,7 @@ fill(struct reading *r, const struct jst_pool *p, const char *name)
     r->out.counts = p->tracking != NULL;
     r->out.dynamic = r->out.counts && p->tracking->dynamic;
     r->out.panic = r->out.counts && __atomic_load_n(&p->tracking->panicking, __ATOMIC_RELAXED);
+    read_queue(&r->out, p->tracking);
     r->out.targets = v;
     r->out.targets_n = p->n;
     for (uint32_t i = 0; i < p->n; i++) {

@@ -314,7 +314,7 @@ enter(struct jst_queue *q, struct jst_waiter *w, uint32_t max, bool look, uint64
         w->target = JST_GRANT_NONE;
         return 1;
     }
-    if (q->waiting_n >= max) {
+    if (w->seq == 0 && q->waiting_n >= max) { /* who stood here before keeps his place */
         return JOIST_E_BUSY;
     }
     line = get_line(q, w->pool);
