@@ -112,4 +112,7 @@ jst_reactor_replace_end(struct jst_reactor *r, bool undo)
     }
     r->replaced = NULL;
     jst_upool_release(&gone);
+    if (r->local.upstreams != NULL) { /* else the thread ends */
+        jst_upstreams_look(r->local.upstreams);
+    }
 }

@@ -183,7 +183,7 @@ void jst_queued_add(struct jst_call *call);
 /** The pool was stopped: it fails. */
 void jst_queued_refuse(struct jst_call *call);
 
-/** Fail all that wait. */
+/** Fail all that wait for one. */
 void jst_queued_fail_all(struct jst_upstreams *u, int why);
 
 /* ---- clients.c ---- */

@@ -8,9 +8,8 @@
  *                  -> its caller leaves: freed
  *   mail under way -> its caller leaves: the mail gives the slot to the next
  *
- * A slot that becomes free finds its call by itself. That a target has come back, is new, or has an
- * address, and that one may be used again because too few are left, is looked for every
- * JST_QUEUE_LOOK_MS.
+ * A slot that becomes free finds its call by itself. That a target has come back, or has an
+ * address, or may be used again because too few are left, is looked for every JST_QUEUE_LOOK_MS.
  */
 #include "base/bounds.h"
 #include "upstream/live.h"
@@ -283,6 +282,14 @@ on_timer(struct jst_timer *t)
     }
     if (!jst_list_is_empty(&u->queued)) {
         jst_timer_set(u->local->loop, t, now_ms + JST_QUEUE_LOOK_MS);
+    }
+}
+
+void
+jst_upstreams_look(struct jst_upstreams *u)
+{
+    if (!jst_list_is_empty(&u->queued)) {
+        jst_timer_set(u->local->loop, &u->queued_timer, now_of(u));
     }
 }
 

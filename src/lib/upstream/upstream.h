@@ -76,6 +76,9 @@ void jst_upool_release(struct jst_upool **take);
  *  are to go to another target look there. `current` outlives its calls. */
 void jst_upool_keep_at(struct jst_upool *p, struct jst_upool *const *current);
 
+/** A pool has other targets now: calls that wait for one look among them at the end of the turn. */
+void jst_upstreams_look(struct jst_upstreams *u);
+
 /** What calls have held (jst_call.holds): when they are all over. */
 void jst_upool_let_go(struct jst_upool_hold **holds);
 
@@ -88,7 +91,8 @@ void jst_upstreams_close_idle(struct jst_upstreams *u);
 
 /**
  * Run `call` on a target of the pool. Errors come posted through call->on_response->abort():
- * JOIST_E_UNAVAILABLE (no target has an address), JOIST_E_REFUSED, JOIST_E_UNREACH,
+ * JOIST_E_UNAVAILABLE (no target can be used, or the pool is stopped), JOIST_E_BUSY (too many wait
+ * for a target), JOIST_E_EXPIRED (it waited too long), JOIST_E_REFUSED, JOIST_E_UNREACH,
  * JOIST_E_NOTFOUND (a Unix socket that is not there), JOIST_E_TIMEOUT (connect or response),
  * JOIST_E_RESET, JOIST_E_CLOSED, JOIST_E_IO, JOIST_E_PROTO (malformed response), JOIST_E_CERT and
  * JOIST_E_TLS (call->tls_error says more), JOIST_E_UNSUPPORTED (an upgrade), JOIST_E_NOFILE,
