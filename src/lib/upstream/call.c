@@ -306,8 +306,8 @@ jst_upstream_abort(struct jst_call *call, int why)
         jst_guard_leave(call->guard);
         return;
     }
-    jst_account_leave(call);
     jst_sink_abort(&call->request, why);
+    jst_account_leave(call);
 }
 
 void
@@ -317,6 +317,6 @@ jst_upstream_cancel(struct jst_call *call, int why)
         jst_guard_leave(call->guard);
         return;
     }
-    jst_account_leave(call);
     jst_source_cancel(&call->response, why);
+    jst_account_leave(call);
 }

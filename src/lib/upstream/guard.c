@@ -37,8 +37,8 @@ leave_tries(struct jst_guard *g)
 {
     jst_hedge_drop(g);
     if (g->phase != JST_GUARD_WAITING) {
-        jst_account_leave(g->now);
         jst_source_cancel(&g->now->response, JOIST_E_CANCELED);
+        jst_account_leave(g->now);
     }
 }
 
@@ -254,8 +254,8 @@ on_timer(struct jst_timer *t)
         return;
     }
     if (g->phase == JST_GUARD_DRAINING) { /* the rest of it is not worth waiting for */
-        jst_account_leave(g->now);
         jst_source_cancel(&g->now->response, JOIST_E_CANCELED);
+        jst_account_leave(g->now);
     }
     begin_try(g);
 }

@@ -27,8 +27,8 @@ jst_hedge_drop(struct jst_guard *g)
 
     if (jst_hedge_is_alive(g)) {
         g->hedge = NULL;
-        jst_account_leave(&h->call);
         jst_source_cancel(&h->call.response, JOIST_E_CANCELED);
+        jst_account_leave(&h->call);
     }
 }
 
@@ -37,8 +37,8 @@ jst_hedge_promote(struct jst_guard *g)
 {
     JST_ASSERT(jst_hedge_is_alive(g));
     g->now = &g->hedge->call;
-    jst_account_leave(g->call);
     jst_source_cancel(&g->call->response, JOIST_E_CANCELED);
+    jst_account_leave(g->call);
 }
 
 void

@@ -142,7 +142,8 @@ void jst_view_sift(struct jst_view *view, uint32_t at);
 void jst_account_begin(struct jst_call *call, jst_breaker_ticket ticket);
 
 /** It goes no further there and nothing was learnt, unless it was judged already. Any number of
- *  times; at the end of a response, and when that is aborted, it happens by itself. */
+ *  times; at the end of a response, and when that is aborted, it happens by itself. Call it behind
+ *  what cancels the call: its slot may be another's at once. */
 void jst_account_leave(struct jst_call *call);
 
 /** It failed there, and its caller shall not hear of it: judged, left, and out of the way. */
