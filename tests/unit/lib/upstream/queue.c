@@ -199,6 +199,28 @@ test_nobody_overtakes_who_waits(void **state)
     rig_fini(&r);
 }
 
+/* Between the pick that found all full and the queue. */
+static void
+test_a_slot_that_became_free_meanwhile_is_seen(void **state)
+{
+    struct joist_pool_conf conf = conf_of(2, 1);
+    struct jst_waiter w = {0};
+    struct jst_queue *q;
+    struct rig r;
+
+    (void)state;
+    rig_init_conf(&r, &conf);
+    q = jst_queue_of(r.pool->tracking->pool);
+    jst_list_init(&w.link);
+    w.pool = r.pool;
+    w.loop = r.local.loop;
+    assert_int_equal(jst_queue_enter(q, &w, 16, true, rig_now_ms(&r)), 1);
+    assert_int_equal(jst_queue_waiting(q), 0);
+    assert_int_equal(jst_tstate_inflight(state_of(&r, w.target)), 1);
+    jst_slot_give(r.pool->tracking, w.target, rig_now_ms(&r));
+    rig_fini(&r);
+}
+
 /* ---- too many, too long ---- */
 
 static void
@@ -478,6 +500,7 @@ main(void)
         cmocka_unit_test(test_who_leaves_gives_his_slot_back),
         cmocka_unit_test(test_who_came_first_goes_first_whichever_reactor),
         cmocka_unit_test(test_nobody_overtakes_who_waits),
+        cmocka_unit_test(test_a_slot_that_became_free_meanwhile_is_seen),
         cmocka_unit_test(test_a_full_queue_refuses),
         cmocka_unit_test(test_without_a_queue_nobody_waits),
         cmocka_unit_test(test_waiting_ends_in_time),

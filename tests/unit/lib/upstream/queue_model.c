@@ -35,6 +35,7 @@ struct model {
     uint64_t rand;
     uint32_t limit;
     bool paused;
+    bool stale; /* a target has changed, and those who wait have not looked */
     unsigned served;
     unsigned left;
 };
@@ -92,12 +93,25 @@ is_any_free(const struct model *m)
     return false;
 }
 
+static void
+look(struct model *m)
+{
+    if (m->stale) {
+        m->stale = false;
+        for (size_t k = 0; k < REACTORS; k++) {
+            rig_wait(&m->r[k], k == 0 ? JST_QUEUE_LOOK_MS : 0);
+        }
+    }
+}
+
 /* When all mail is delivered. */
 static void
 check_rest(struct model *m)
 {
     uint32_t running = 0;
     uint32_t inflight = 0;
+
+    look(m);
 
     for (int k = 0; k < 4; k++) {
         for (size_t i = 0; i < REACTORS; i++) {
@@ -169,9 +183,7 @@ step_target(struct model *m)
 
     state_of(m, i)->down = !state_of(m, i)->down;
     jst_states_changed(m->r[0].states);
-    for (size_t k = 0; k < REACTORS; k++) {
-        rig_wait(&m->r[k], k == 0 ? JST_QUEUE_LOOK_MS : 0);
-    }
+    m->stale = true;
 }
 
 static void
