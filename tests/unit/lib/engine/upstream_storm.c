@@ -79,9 +79,12 @@ storm(struct joist_engine *e, const struct letters *l)
     }
 }
 
+/* `tries`: with all that stands between a call and its target, or makes two calls of one. */
 static void
-run(enum joist_strategy strategy)
+run(enum joist_strategy strategy, bool tries)
 {
+    static const struct joist_hedge_conf hedge = {.after_ms = 1};
+    struct joist_retry_conf retry;
     static struct front f;
     struct letters l;
     const char *urls[] = {l.urls[0]};
@@ -94,6 +97,13 @@ run(enum joist_strategy strategy)
     letters_start(&l);
     front_fill(&f, 2, urls, 1);
     f.s.pools[0].strategy = strategy;
+    if (tries) {
+        joist_retry_conf_init(&retry);
+        retry.budget_percent = 100;
+        f.s.pools[0].retry = &retry;
+        f.s.pools[0].hedge = &hedge;
+        f.s.conf.timeouts.upstream_total_ms = 60000;
+    }
     e = setup_start(&f.s);
     for (size_t i = 0; i < CLIENTS; i++) {
         askers[i].port = joist_engine_port(e, 0);
@@ -121,14 +131,21 @@ static void
 test_round_robin(void **state)
 {
     (void)state;
-    run(JOIST_STRATEGY_ROUND_ROBIN);
+    run(JOIST_STRATEGY_ROUND_ROBIN, false);
 }
 
 static void
 test_hash(void **state)
 {
     (void)state;
-    run(JOIST_STRATEGY_HASH);
+    run(JOIST_STRATEGY_HASH, false);
+}
+
+static void
+test_with_further_tries(void **state)
+{
+    (void)state;
+    run(JOIST_STRATEGY_LEAST_CONN, true);
 }
 
 /* New configurations come in between: some changes fail then, but no request does. */
@@ -182,6 +199,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_robin),
         cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_with_further_tries),
         cmocka_unit_test(test_with_swaps),
     };
 
