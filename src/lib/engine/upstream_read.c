@@ -2,6 +2,7 @@
 /* The state of a pool, as a struct for the embedder (joist/upstream.h). */
 #include "base/str.h"
 #include "engine/engine_int.h"
+#include "upstream/health.h"
 #include "upstream/pool.h"
 #include "upstream/queue.h"
 #include "upstream/track.h"
@@ -12,6 +13,11 @@
 struct reading {
     struct joist_upstream_state out;
     struct jst_arena arena;
+};
+
+struct reader {
+    struct joist_engine *e;
+    struct jst_arena *arena;
 };
 
 /* ---- one target ---- */
@@ -31,25 +37,59 @@ copy_text(struct jst_arena *arena, struct jst_slice text)
 }
 
 static int
-read_addresses(struct joist_target_state *out, struct jst_arena *arena, const struct jst_target *t)
+print_addresses(struct joist_target_state *out, struct jst_arena *arena, const struct jst_addrs *a)
 {
-    uint32_t n = t->addrs != NULL ? t->addrs->n : 0;
-    const char **texts = jst_arena_alloc(arena, n * sizeof(*texts) + 1);
+    const char **texts = jst_arena_alloc(arena, a->n * sizeof(*texts) + 1);
 
     if (texts == NULL) {
         return JOIST_E_NOMEM;
     }
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < a->n; i++) {
         char text[JST_ADDR_TEXT_BYTES];
 
-        texts[i] = copy_text(arena, jst_slice(text, jst_addr_print(text, &t->addrs->v[i])));
+        texts[i] = copy_text(arena, jst_slice(text, jst_addr_print(text, &a->v[i])));
         if (texts[i] == NULL) {
             return JOIST_E_NOMEM;
         }
     }
     out->addresses = texts;
-    out->addresses_n = n;
+    out->addresses_n = a->n;
     return JOIST_OK;
+}
+
+/* Those of a name may be replaced at any time: a copy. */
+static int
+read_addresses(struct joist_target_state *out, const struct reader *r, const struct jst_target *t)
+{
+    struct jst_addrs *copy;
+    int rc;
+
+    if (t->dns == NULL) {
+        return t->addrs != NULL ? print_addresses(out, r->arena, t->addrs) : JOIST_OK;
+    }
+    if (jst_name_addrs(t->dns) == NULL) {
+        return JOIST_OK;
+    }
+    copy = jst_name_copy_addrs(r->e->names, t->dns);
+    rc = copy != NULL ? print_addresses(out, r->arena, copy) : JOIST_E_NOMEM;
+    free(copy);
+    return rc;
+}
+
+static int
+read_check(struct joist_target_check *out, struct jst_arena *arena, const struct jst_pool *p,
+           uint32_t i)
+{
+    struct jst_health_report report;
+
+    if (!jst_health_read(p, i, &report) || report.last_us == 0) {
+        return JOIST_OK;
+    }
+    out->time_us = report.last_us;
+    out->ms = (uint32_t)JST_MIN(report.took_us / 1000, (uint64_t)UINT32_MAX);
+    out->ok = report.last_good;
+    out->text = copy_text(arena, jst_slice_z(report.text));
+    return out->text != NULL ? JOIST_OK : JOIST_E_NOMEM;
 }
 
 static void
@@ -107,17 +147,18 @@ read_counts(struct joist_target_state *out, const struct jst_tracking *tracking,
 }
 
 static int
-read_target(struct joist_target_state *out, struct jst_arena *arena, const struct jst_pool *p,
+read_target(struct joist_target_state *out, const struct reader *r, const struct jst_pool *p,
             uint32_t i)
 {
     const struct jst_target *t = &p->v[i];
     const char *bar = strchr(t->key, '|');
     size_t n = bar != NULL ? (size_t)(bar - t->key) : strlen(t->key);
 
-    out->url = copy_text(arena, jst_slice(t->key, n));
+    out->url = copy_text(r->arena, jst_slice(t->key, n));
     out->weight = out->effective_weight = t->weight;
     out->check.text = "";
-    if (out->url == NULL || read_addresses(out, arena, t) < 0) {
+    if (out->url == NULL || read_addresses(out, r, t) < 0 ||
+        read_check(&out->check, r->arena, p, i) < 0) {
         return JOIST_E_NOMEM;
     }
     if (p->tracking != NULL) {
@@ -145,8 +186,9 @@ read_queue(struct joist_upstream_state *out, const struct jst_tracking *t)
 }
 
 static int
-fill(struct reading *r, const struct jst_pool *p, const char *name)
+fill(struct reading *r, struct joist_engine *e, const struct jst_pool *p, const char *name)
 {
+    struct reader reader = {e, &r->arena};
     struct joist_target_state *v = jst_arena_zalloc(&r->arena, p->n * sizeof(*v) + 1);
 
     r->out.name = copy_text(&r->arena, jst_slice_z(name));
@@ -161,7 +203,7 @@ fill(struct reading *r, const struct jst_pool *p, const char *name)
     r->out.targets = v;
     r->out.targets_n = p->n;
     for (uint32_t i = 0; i < p->n; i++) {
-        if (read_target(&v[i], &r->arena, p, i) < 0) {
+        if (read_target(&v[i], &reader, p, i) < 0) {
             return JOIST_E_NOMEM;
         }
     }
@@ -192,7 +234,7 @@ joist_upstream_read(struct joist_engine *e, const char *pool, struct joist_upstr
     rc = JOIST_E_NOMEM;
     if (r != NULL) {
         jst_arena_init(&r->arena);
-        rc = fill(r, p, pool);
+        rc = fill(r, e, p, pool);
     }
     jst_pool_unref(&p);
     if (rc == JOIST_OK) {

@@ -530,6 +530,44 @@ test_read(void **state)
     origin_stop(&o);
 }
 
+/* What the check of a target's health came to is read with it. A target that is added is checked.
+ */
+static void
+test_read_of_checks(void **state)
+{
+    struct letters l;
+    const char *urls[] = {l.urls[0]};
+    struct joist_upstream_state *s = NULL;
+    struct joist_health_conf health;
+    struct joist_engine *e;
+    bool done = false;
+
+    (void)state;
+    letters_start(&l);
+    joist_health_conf_init(&health);
+    health.down = 1;
+    health.interval_ms = 20;
+    front_fill(&f, 1, urls, 1);
+    f.s.pools[0].health = &health;
+    e = setup_start(&f.s);
+    assert_int_equal(add(e, "http://127.0.0.1:1"), 0);
+    for (unsigned i = 0; i < 1000 && !done; i++) {
+        assert_int_equal(joist_upstream_read(e, "origin", &s), 0);
+        done = s->targets[0].check.time_us > 0 && s->targets[1].down;
+        if (done) {
+            assert_true(s->targets[0].check.ok);
+            assert_string_not_equal(s->targets[0].check.text, "");
+            assert_false(s->targets[1].check.ok);
+            assert_int_equal(s->targets[1].status, JOIST_TARGET_DOWN);
+        }
+        joist_upstream_state_free(&s);
+        usleep(10000); /* the checker's turn */
+    }
+    assert_true(done);
+    joist_engine_destroy(&e);
+    letters_stop(&l);
+}
+
 /* ---- and a new configuration ---- */
 
 static void
@@ -599,6 +637,7 @@ main(void)
         cmocka_unit_test(test_one_listener_drains),
         cmocka_unit_test(test_a_listeners_rest_is_cut),
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_of_checks),
         cmocka_unit_test(test_a_swap_says_which_targets_there_are),
         cmocka_unit_test(test_what_a_target_was_told_outlives_a_swap),
     };
