@@ -109,6 +109,7 @@ struct jst_peer {
     uint16_t listener; /* number of the listener that it came by; the service's own */
     int fd;            /* its socket: to ask for its addresses, for nothing else */
     bool uncounted;    /* its address is not known yet, nor counted; the service's own */
+    bool last;         /* its listener drains: one request, or what HTTP/2 brings along with it */
     const struct jst_tls_info *tls; /* NULL: plain */
 };
 

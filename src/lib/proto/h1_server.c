@@ -288,6 +288,7 @@ create(struct jst_server_owner *owner, const struct jst_peer *peer)
 static void
 begin(struct jst_h1_server *c)
 {
+    c->draining = c->peer.last;
     jst_list_insert(c->owner->conns, &c->link);
     jst_h1_touch(c);
 }
@@ -346,7 +347,7 @@ jst_h1_server_drain_all(struct jst_list *conns, int listener)
         if (!jst_server_is_of(&c->peer, listener)) {
             continue;
         }
-        c->draining = true;
+        c->draining = c->peer.last = true;
         if (c->state == H1_HEAD && c->in_n == 0) {
             if (c->conn.out.bytes > 0) {
                 jst_h1_finish(c);

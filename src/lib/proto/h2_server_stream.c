@@ -283,6 +283,9 @@ jst_h2_stream_begin(struct jst_h2_stream *x, bool end_stream)
     JST_STAT_ADD(local, requests_open, 1);
     x->begun = true;
     c->served = true;
+    if (c->peer.last) {
+        jst_h2_drain(c); /* not before: what it was opened for is served */
+    }
     status = jst_h2_read_request(&x->s, &x->block, end_stream, &c->owner->conf->limits);
     jst_h2_touch(c);
     if (status != 0) {

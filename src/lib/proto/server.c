@@ -280,14 +280,40 @@ jst_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *p
 
 /* ---- all of a reactor, or of one listener ---- */
 
+/* Its client has not said a thing; what has come and was not read yet counts as said. */
+static bool
+is_silent(const struct handshake *h)
+{
+    char byte;
+
+    return !(h->conn.layer != NULL && jst_tls_has_read(&h->conn)) &&
+           jst_conn_peek(&h->conn, &byte, 1) == JOIST_E_AGAIN;
+}
+
 static void
-close_handshakes(struct jst_server_owner *owner, int listener, bool reset)
+drain_handshakes(struct jst_server_owner *owner, int listener)
+{
+    JST_LIST_FOREACH (node, owner->handshakes) {
+        struct handshake *h = JST_CONTAINER(node, struct handshake, link);
+
+        if (h->closed || !jst_server_is_of(&h->peer, listener)) {
+            continue;
+        }
+        h->peer.last = true;
+        if (is_silent(h)) {
+            close_handshake(h, false);
+        }
+    }
+}
+
+static void
+close_handshakes(struct jst_server_owner *owner, int listener)
 {
     JST_LIST_FOREACH (node, owner->handshakes) {
         struct handshake *h = JST_CONTAINER(node, struct handshake, link);
 
         if (jst_server_is_of(&h->peer, listener)) {
-            close_handshake(h, reset);
+            close_handshake(h, true);
         }
     }
 }
@@ -295,7 +321,7 @@ close_handshakes(struct jst_server_owner *owner, int listener, bool reset)
 static void
 drain(struct jst_server_owner *owner, int listener)
 {
-    close_handshakes(owner, listener, false);
+    drain_handshakes(owner, listener);
     jst_h1_server_drain_all(owner->conns, listener);
     jst_h2_server_drain_all(owner->h2_conns, listener);
 }
@@ -303,7 +329,7 @@ drain(struct jst_server_owner *owner, int listener)
 static void
 close_those(struct jst_server_owner *owner, int listener)
 {
-    close_handshakes(owner, listener, true);
+    close_handshakes(owner, listener);
     jst_h1_server_close_all(owner->conns, listener);
     jst_h2_server_close_all(owner->h2_conns, listener);
 }

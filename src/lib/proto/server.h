@@ -52,7 +52,8 @@ struct jst_server_how {
 int jst_server_open(struct jst_server_owner *owner, int fd, const struct jst_peer *peer,
                     const struct jst_server_how *how);
 
-/** Close what is idle, end the rest with its current requests (h2: GOAWAY); handshakes are cut. */
+/** Close what is idle, end the rest with its current requests (h2: GOAWAY). Handshakes of which
+ *  anything has come go on, and one request after them. */
 void jst_server_drain_all(struct jst_server_owner *owner);
 
 /** Cut all; and only tunnels (see enum joist_tunnel_policy). */

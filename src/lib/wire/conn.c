@@ -60,7 +60,7 @@ jst_conn_peek(const struct jst_conn *c, char *out, size_t cap)
 {
     ssize_t n;
 
-    JST_ASSERT(c->layer == NULL && (c->flags & JST_CONN_CLOSED) == 0);
+    JST_ASSERT((c->flags & JST_CONN_CLOSED) == 0);
     do {
         n = jst_call_recv(c->io.fd, out, cap, MSG_PEEK);
     } while (n < 0 && errno == EINTR);

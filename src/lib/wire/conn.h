@@ -77,8 +77,8 @@ int jst_conn_move(struct jst_conn *to, struct jst_conn *from, const struct jst_c
  * is shorter than `cap` clears readability, so no second call is spent on EAGAIN. */
 int jst_conn_read(struct jst_conn *c, char *out, size_t cap);
 
-/** Look at what a read would find first, and leave it there; of a connection without TLS (yet).
- *  Returns as jst_conn_read(). */
+/** Look at what the kernel holds, as it came on the wire, and leave it there. Returns as
+ *  jst_conn_read(). */
 int jst_conn_peek(const struct jst_conn *c, char *out, size_t cap);
 
 /** The address that a connection's socket is bound to. JOIST_E_IO: it is none. */

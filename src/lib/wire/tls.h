@@ -91,6 +91,9 @@ bool jst_tls_server_takes(const struct jst_tls_server *s, struct jst_slice name)
  */
 int jst_tls_accept(struct jst_conn *c, struct jst_tls_server *s);
 
+/** Has anything of the peer's been read yet? What the kernel still holds is not looked at. */
+bool jst_tls_has_read(const struct jst_conn *c);
+
 /* ---- client ---- */
 
 struct jst_tls_client_conf {

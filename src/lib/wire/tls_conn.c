@@ -388,6 +388,14 @@ jst_tls_begin(struct jst_conn *c, struct jst_tls_conn *t)
     t->sealed = (uint32_t)c->out.bytes; /* what was written before goes ahead, in the clear */
 }
 
+bool
+jst_tls_has_read(const struct jst_conn *c)
+{
+    const struct jst_tls_conn *t = jst_tls_of(c);
+
+    return t->held_n > 0 || BIO_number_read(SSL_get_rbio(t->ssl)) > 0;
+}
+
 const struct jst_tls_info *
 jst_tls_info(const struct jst_conn *c)
 {

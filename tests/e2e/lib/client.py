@@ -11,6 +11,14 @@ class Client:
         self.sock = connect(port, patience_s, rcvbuf, host)
         self.reader = Reader(self.sock)
 
+    @classmethod
+    def over(cls, sock):
+        """On a connection that is open already."""
+        client = cls.__new__(cls)
+        client.sock = sock
+        client.reader = Reader(sock)
+        return client
+
     def __enter__(self):
         return self
 
