@@ -172,18 +172,25 @@ def test_messages_of_every_size(client, path):
         assert ws.receive() == (BINARY, payload), size
 
 
+def accept_of(request):
+    key = request.get("sec-websocket-key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    return base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+
+
+def accepts(*values, upgrade="websocket"):
+    """An answer with that Upgrade and these Sec-WebSocket-Accept fields."""
+    return "".join([f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                    f"Upgrade: {upgrade}\r\n",
+                    *(f"Sec-WebSocket-Accept: {value}\r\n" for value in values), "\r\n"])
+
+
 def test_the_http1_origin_sees_a_handshake(joist):
     """RFC 8441 5: with a key of the proxy's own."""
     seen = []
 
     def script(conn):
-        request = conn.request()
-        seen.append(request)
-        key = request.get("sec-websocket-key")
-        accept = base64.b64encode(hashlib.sha1(
-            key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
-        conn.send(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                  f"Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+        seen.append(conn.request())
+        conn.send(accepts(accept_of(seen[0])).encode())
         conn.wait_end()
     with Origin(script) as origin, Joist(joist.folder / "own", f"""
 [[listeners]]
@@ -200,6 +207,35 @@ proxy = "{origin.url}"
     assert len(base64.b64decode(request.get("sec-websocket-key"))) == 16
     assert request.get("sec-websocket-version") == "13"
     assert not request.has("content-length") and not request.has("transfer-encoding")
+
+
+@pytest.mark.parametrize("answer", [
+    lambda good: accepts(),
+    lambda good: accepts("x" + good[1:]),
+    lambda good: accepts(good.lower() if good != good.lower() else good.upper()),
+    lambda good: accepts(good, good),
+    lambda good: accepts(f"{good}, {good}"),
+    lambda good: accepts(good, upgrade="other"),
+], ids=["none", "wrong", "case", "twice", "list", "protocol"])
+def test_origin_that_does_not_answer_the_key(run_joist, answer):
+    """RFC 6455 4.1: the key is the proxy's, so the proxy checks what the origin makes of it."""
+    def script(conn):
+        conn.send(answer(accept_of(conn.request())).encode())
+        conn.wait_end()
+    with Origin(script) as origin:
+        joist = run_joist(f"""
+[server]
+debug = true
+[[listeners]]
+bind = "127.0.0.1:@PORT@"
+alpn = ["h2"]
+[[sites]]
+proxy = "{origin.url}"
+""")
+        with h2.H2Client.plain(joist.port) as client:
+            response = WebSocket(client, "/chat").response
+            assert response.status == 502, response
+            assert "WebSocket" in response.get("x-joist-error")
 
 
 @pytest.mark.parametrize("path", ["/echo", "/two"])

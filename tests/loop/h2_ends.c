@@ -226,8 +226,8 @@ test_tunnels_can_be_cut(void **state)
     r = h2_reply(&h, h2_request(&h, v, 5, &body));
     h2_run(&g, &h, NULL);
     assert_true(rig_accept(&g, &origin));
-    peer_say(&origin, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                      "Upgrade: websocket\r\n\r\n");
+    h2_run(&g, &h, &origin);
+    h2_say_websocket(&origin, "", "");
     h2_run(&g, &h, &origin);
     assert_int_equal(r->status, 200);
     assert_int_equal(g.r.local.stats.tunnels_open, 1);

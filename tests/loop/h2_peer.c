@@ -2,6 +2,7 @@
 #include "h2_peer.h"
 
 #include "base/str.h"
+#include "proto/websocket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,6 +268,24 @@ h2_request(struct h2_peer *h, const nghttp2_nv *v, size_t n, struct h2_body *bod
 
     assert_true(id > 0);
     return id;
+}
+
+void
+h2_say_websocket(struct peer *origin, const char *lines, const char *first)
+{
+    static const char name[] = "Sec-WebSocket-Key: ";
+    const char *key = strstr(origin->in, name);
+    char accept[JST_WEBSOCKET_ACCEPT_BYTES];
+    char text[512];
+
+    assert_non_null(key);
+    key += sizeof(name) - 1;
+    assert_int_equal(jst_websocket_accept(accept, jst_slice(key, strcspn(key, "\r"))), 0);
+    (void)jst_fmt(text, sizeof(text),
+                  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                  "Upgrade: websocket\r\nSec-WebSocket-Accept: %.*s\r\n%s\r\n%s",
+                  (int)sizeof(accept), accept, lines, first);
+    peer_say(origin, text);
 }
 
 int32_t

@@ -76,6 +76,10 @@ void h2_run(struct rig *g, struct h2_peer *h, struct peer *origin);
 void h2_push(struct h2_peer *h);
 void h2_pull(struct h2_peer *h);
 
+/* As an HTTP/1.1 origin: the 101 to the request of a WebSocket that is there, with more header
+ * lines (each with CRLF; may be "") and what follows them at once. */
+void h2_say_websocket(struct peer *origin, const char *lines, const char *first);
+
 int32_t h2_get(struct h2_peer *h, const char *host, const char *path);
 int32_t h2_request(struct h2_peer *h, const nghttp2_nv *v, size_t n, struct h2_body *body);
 struct h2_reply *h2_reply(struct h2_peer *h, int32_t id);

@@ -32,6 +32,8 @@ struct jst_head {
                          may have the length that a GET would have had */
     bool has_body;    /* request: data may come before end */
     bool upgrade;     /* request: the client asks to leave HTTP for `upgrade_to`; response: 101 */
+    bool own_key;     /* request: the key of its WebSocket is ours, so nobody else checks the answer
+                         (RFC 6455 4.1) */
     bool te_trailers; /* request: the client takes trailers */
     bool expect_continue;        /* request: the client waits for 100 (Continue) */
     uint8_t version_minor;       /* HTTP/1.x as received, for Via and logs */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "proto/h1_client_int.h"
+#include "proto/websocket.h"
 #include "wire/readbuf.h"
 
 /* Room behind a response's fields for those that handlers add. */
@@ -120,10 +121,17 @@ take_final(struct jst_h1_client *c, const struct jst_h1_head *h)
 {
     struct jst_call *call = c->call;
     uint32_t serial = c->serial;
+    const char *why = NULL;
     struct jst_head head;
 
-    if (h->body == JST_H1_BODY_TUNNEL && (!call->upgrade || !c->request_done)) {
-        jst_h1c_fail(c, JOIST_E_PROTO, "it switched protocols unasked");
+    fill_head(&head, h);
+    if (h->body == JST_H1_BODY_TUNNEL) {
+        why = !call->upgrade || !c->request_done ? "it switched protocols unasked"
+              : call->req->own_key               ? jst_websocket_refuse(&head, call->req)
+                                                 : NULL;
+    }
+    if (why != NULL) {
+        jst_h1c_fail(c, JOIST_E_PROTO, why);
         return;
     }
     c->keep_alive = c->keep_alive && h->keep_alive;
@@ -139,7 +147,6 @@ take_final(struct jst_h1_client *c, const struct jst_h1_head *h)
             return;
         }
     }
-    fill_head(&head, h);
     jst_sink_head(call->on_response, &head);
     if (c->serial == serial && h->body == JST_H1_BODY_TUNNEL) {
         open_tunnel(c);

@@ -147,6 +147,5 @@ bool jst_h2c_is_websocket(const struct jst_call *call);
 bool jst_h2c_may_connect(const struct jst_h2_client *c, const struct jst_call *call);
 
 /* Turn the head that accepts an extended CONNECT (RFC 8441 5) into the 101 that HTTP/1 has for it.
- * `accept` is memory for the value of Sec-WebSocket-Accept. JOIST_E_NOMEM. */
-#define JST_H2C_ACCEPT_BYTES 28u
+ * `accept` is memory of JST_WEBSOCKET_ACCEPT_BYTES for that field's value. JOIST_E_NOMEM. */
 int jst_h2c_fill_101(struct jst_head *head, const struct jst_head *req, char *accept);

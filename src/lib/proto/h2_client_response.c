@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "proto/h2_client_int.h"
+#include "proto/websocket.h"
 
 /* Room behind a response's fields for those that we and handlers add. */
 #define FIELDS_ADDED_MAX 10u
@@ -136,7 +137,7 @@ open_tunnel(struct jst_h2c_call *x)
 static void
 take_upgraded(struct jst_h2c_call *x, struct jst_head *head)
 {
-    char accept[JST_H2C_ACCEPT_BYTES];
+    char accept[JST_WEBSOCKET_ACCEPT_BYTES];
     uint32_t serial = x->serial;
     int rc = jst_h2c_fill_101(head, x->call->req, accept);
 

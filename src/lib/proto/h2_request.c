@@ -93,6 +93,7 @@ read_protocol(struct jst_stream *s, struct jst_h2_block *b)
     s->req.method_text = JST_S("GET");
     s->req.upgrade = true;
     s->req.upgrade_to = JST_S("websocket");
+    s->req.own_key = true;
     s->req.has_body = false;
     s->req.length = 0;
     jst_fields_drop_name(&b->fields, JST_S("Sec-WebSocket-Key"));
