@@ -103,6 +103,30 @@ def test_a_name_that_lacks_renews_it_and_the_others_stay(site, port):
     assert (site / "state/self-signed.pem").read_bytes() == kept
 
 
+def names_after(site, port, *words):
+    with What(site, "./public", port, *words) as what:
+        return re.search(r'names="([^"]*)"', what.errors()).group(1).split(", ")
+
+
+def test_names_of_long_ago_fall_out(site, port):
+    """The latest 16 of earlier runs stay."""
+    usual = names_after(site, port)
+    many = [f"n{i}.test" for i in range(16)]
+    names_after(site, port, "oldest.test")
+    assert set(names_after(site, port, *many)) == {*usual, *many, "oldest.test"}
+    assert set(names_after(site, port, "new.test")) == {*usual, *many, "new.test"}
+
+
+def test_one_whose_time_is_over_takes_its_names_along(site, port):
+    usual = names_after(site, port)
+    path = site / "state/self-signed.pem"
+    alt = [("IP:" if ":" in name or name[0].isdigit() else "DNS:") + name for name in usual]
+    shutil.copy(made(site, "old", days=3, joined=True, names=",".join([*alt, "DNS:left.test"]))[0],
+                path)
+    path.chmod(0o600)
+    assert set(names_after(site, port, "new.test")) == {*usual, "new.test"}
+
+
 @pytest.mark.parametrize("spoil", ["ends soon", "public", "junk", "cut"])
 def test_what_cannot_stay_is_renewed(site, port, spoil):
     with What(site, "./public", port):

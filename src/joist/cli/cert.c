@@ -20,8 +20,10 @@
 /* Renewed when less than this is left. */
 #define RENEW_S          (7 * 86400)
 #define SELF_SIGNED_FILE "self-signed.pem"
-/* localhost, 127.0.0.1, ::1, the machine's name, the given hosts, and as many of before */
-#define NAMES_MAX (2 * JST_WHAT_HOSTS_MAX + 4u)
+/* Names of earlier runs that a new certificate has too, the latest first. */
+#define KEPT_NAMES_MAX 16u
+/* localhost, 127.0.0.1, ::1, the machine's name, the given hosts, and some of before */
+#define NAMES_MAX (JST_WHAT_HOSTS_MAX + 4u + KEPT_NAMES_MAX)
 
 struct names {
     const char *v[NAMES_MAX];
@@ -112,13 +114,16 @@ is_private(const char *path)
     return stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) == 0;
 }
 
-/* Names of the one before stay: two servers, started in turns, do not renew it each time. */
+/* Names of the one before stay: two servers, started in turns, do not renew it each time. It says
+ * this run's names first, then those of the run before, and so on: what nobody has asked for in a
+ * while falls out at the end. */
 static void
 keep_names(struct names *names, struct jst_arena *arena, const struct joist_cert_info *before)
 {
     struct jst_slice list = jst_slice_z(before->names);
+    size_t most = names->n + KEPT_NAMES_MAX;
 
-    while (list.n > 0 && names->n < NAMES_MAX) {
+    while (list.n > 0 && names->n < most) {
         add_name(names, jst_arena_copy(arena, cut_name(&list)).p);
     }
 }
@@ -138,7 +143,8 @@ take_self_signed(struct jst_plan *p, const char *state, struct names *names)
     if (rc == JOIST_OK && is_private(path) && jst_cert_fits(&p->cert.info, names->v, names->n)) {
         return JST_EXIT_OK;
     }
-    if (rc == JOIST_OK) {
+    /* One whose time is over takes its names along: who still needs them, asks for them. */
+    if (rc == JOIST_OK && jst_cert_fits(&p->cert.info, NULL, 0)) {
         keep_names(names, &p->arena, &p->cert.info);
     }
     rc = joist_cert_create_self_signed(path, path, names->v, names->n, SELF_SIGNED_DAYS, &err);
