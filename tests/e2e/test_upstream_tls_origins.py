@@ -143,6 +143,22 @@ def test_origin_asks_for_a_certificate_that_we_have_not(run_joist, pki):
         assert fetch(joist.port).status == 502
 
 
+@pytest.mark.parametrize("alpn", ["http/1.1", "h2"])
+@pytest.mark.parametrize("version, words", [
+    (ssl.TLSVersion.TLSv1_2, "handshake failure"), (ssl.TLSVersion.TLSv1_3, "certificate required"),
+], ids=["tls12", "tls13"])
+def test_the_origins_alert_is_told(run_joist, pki, version, words, alpn):
+    """Over TLS 1.3 it comes after the handshake, in the place of a response (RFC 8446 4.4.2.4)."""
+    made = h2.server_context(pki.site(NAME), (alpn,), pki.ca)
+    made.minimum_version = made.maximum_version = version
+    with tls.TlsOrigin(serve_ok, made) as origin:
+        joist = run_joist(site(pool(origin.url, pki.ca, sni=NAME), debug=True))
+        response = fetch(joist.port)
+        assert response.status == 502
+        assert f"the peer sent the alert: {words}" in response.get("x-joist-error")
+        assert words in joist.wait_log("UPSTREAM_FAILED")
+
+
 @pytest.mark.parametrize("kind, words", [("ca", "none.pem"), ("cert", "none.pem"),
                                          ("key", "match")])
 def test_wrong_file_is_an_error_at_its_place(tmp_path, pki, kind, words):
@@ -247,10 +263,14 @@ def test_h2c(run_joist):
         assert seen.get(":scheme") == "http"
 
 
-def test_h2c_origin_that_speaks_http1(run_joist):
-    with Origin(lambda conn: conn.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as origin:
-        joist = run_joist(site(pool(origin.url.replace("http", "h2c"))))
-        assert fetch(joist.port).status == 502
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"HTTP/1.1", b"HTTP/1.0 "])
+def test_h2c_origin_that_speaks_http1(run_joist, answer):
+    with Origin(lambda conn: conn.send(answer)) as origin:
+        joist = run_joist(site(pool(origin.url.replace("http", "h2c")), debug=True))
+        response = fetch(joist.port)
+        assert response.status == 502
+        assert "does not speak HTTP/2 (h2c), but HTTP/1" in response.get("x-joist-error")
+        assert "does not speak HTTP/2" in joist.wait_log("BAD_RESPONSE")
 
 
 # ---- nginx ---------------------------------------------------------------------------------------

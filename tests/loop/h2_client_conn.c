@@ -472,7 +472,7 @@ test_not_http2(void **state)
     origin_send(&w, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", 47);
     world_run(&w);
     assert_broken(t);
-    assert_string_equal(t->call.detail, "it does not speak HTTP/2");
+    assert_string_equal(t->call.detail, "it does not speak HTTP/2 (h2c), but HTTP/1");
     assert_non_null(strstr(w.last_log, "H2_ERROR side=upstream"));
 }
 

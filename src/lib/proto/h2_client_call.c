@@ -109,6 +109,9 @@ jst_h2c_fail(struct jst_h2c_call *x, int why, const char *detail, uint32_t code)
         return;
     }
     call->detail = detail;
+    if ((why == JOIST_E_TLS || why == JOIST_E_CERT) && call->arena != NULL) {
+        call->tls_error = jst_arena_copy(call->arena, jst_tls_error(&c->conn));
+    }
     if (!tunnel) {
         if (!ev->on_lost(ctx, call, why)) {
             jst_sink_abort(call->on_response, why);

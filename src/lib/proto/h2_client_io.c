@@ -205,6 +205,16 @@ note_life(struct jst_h2_client *c)
     }
 }
 
+/* Instead of SETTINGS, the answer of an HTTP/1.1 server to what it cannot read (RFC 9113 3.4). No
+ * frame begins so: its length would be above every limit. */
+static bool
+is_http1(const struct jst_h2_client *c, struct jst_slice in)
+{
+    static const struct jst_slice start = {"HTTP/1.", 7};
+
+    return c->reads == 1 && memcmp(in.p, start.p, JST_MIN(in.n, start.n)) == 0;
+}
+
 /* Returns whether to read on. */
 static bool
 read_once(struct jst_h2_client *c)
@@ -220,6 +230,13 @@ read_once(struct jst_h2_client *c)
         return false;
     }
     note_life(c);
+    if (is_http1(c, jst_slice(buf->data, (size_t)n))) {
+        fail_protocol(c, JOIST_E_PROTO,
+                      c->tls ? "it does not speak HTTP/2, but HTTP/1"
+                             : "it does not speak HTTP/2 (h2c), but HTTP/1",
+                      JST_H2C_NO_GOAWAY);
+        return false;
+    }
     c->reading = buf;
     used = nghttp2_session_mem_recv(c->session, (const uint8_t *)buf->data, (size_t)n);
     c->reading = NULL;

@@ -177,7 +177,11 @@ run_read_task(struct jst_task *t)
     const unsigned busy =
         JST_CONN_SHAKING | JST_CONN_CONNECTING | JST_CONN_CLOSED | JST_CONN_FAILED;
 
-    /* After a failed write there may still be a response to read. */
+    /* After a failed write there may still be a response to read; with TLS also the alert that says
+     * why, and nobody has to be told first (its end without close_notify is no end). */
+    if ((c->flags & (busy | JST_CONN_FAILED)) == JST_CONN_FAILED && c->layer != NULL) {
+        c->flags |= JST_CONN_READABLE | JST_CONN_SOCKET;
+    }
     if ((c->flags & busy) == JST_CONN_SHAKING) {
         if (go_on_shaking(c) && jst_conn_is_readable(c)) {
             c->ev->on_readable(c);
