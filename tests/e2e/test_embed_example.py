@@ -16,13 +16,14 @@ from lib.server import BINARY
 
 BUILD = Path(os.environ.get("JOIST_BUILD") or Path(BINARY).parent)
 EMBED = BUILD / "examples/embed/embed"
+SOURCE = Path(__file__).resolve().parents[2] / "examples/embed/embed.c"
 
 
 class Embedder:
     """The example as a process. `lines` are what it printed since the port became known."""
 
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([EMBED, *map(str, arguments)], stdin=subprocess.PIPE,
+    def __init__(self, *arguments, program=EMBED):
+        self.process = subprocess.Popen([program, *map(str, arguments)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         first = self.process.stdout.readline()
         match = re.fullmatch(r"listening on (https?)://127\.0\.0\.1:(\d+)\n", first)
@@ -58,8 +59,8 @@ def folder(tmp_path):
 def embed():
     running = []
 
-    def start(*arguments):
-        running.append(Embedder(*arguments))
+    def start(*arguments, **options):
+        running.append(Embedder(*arguments, **options))
         return running[-1]
 
     yield start
@@ -134,3 +135,51 @@ def test_embedded_engine_serves_beside_a_missing_folder(embed, tmp_path):
     code, err = embedder.end()
     assert code == 0, err
     assert "embed: warning: root" in err
+
+
+# ---- as a stranger builds it ---------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """pkg-config's words about libjoist, installed into a folder."""
+    if not (BUILD / "libjoist.so").exists():
+        pytest.skip("only the plain build makes what is installed")
+    root = tmp_path_factory.mktemp("root")
+    done = subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", root],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = next(root.rglob("joist.pc")).parent
+
+    def say(*words):
+        return subprocess.run(
+            ["pkg-config", *words, "joist"], text=True, check=True, capture_output=True,
+            env={**os.environ, "PKG_CONFIG_PATH": str(folder),
+                 "PKG_CONFIG_SYSROOT_DIR": str(root)}).stdout.split()
+
+    return say
+
+
+@pytest.mark.parametrize("kind", ["static", "archive", "shared"])
+def test_it_links_with_what_pkg_config_says(embed, installed, folder, pki, tmp_path, kind):
+    words = installed("--cflags", "--libs", *(["--static"] if kind != "shared" else []))
+    if kind == "archive":
+        words[words.index("-ljoist")] = "-l:libjoist.a"
+    program = tmp_path / "app"
+    done = subprocess.run(
+        ["cc", *(["-static"] if kind == "static" else []), SOURCE, *words, "-pthread", "-o", program],
+        capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    needs = subprocess.run(["readelf", "-d", program], capture_output=True, text=True, check=True)
+    assert ("libjoist.so" in needs.stdout) == (kind == "shared")
+    if kind == "shared":
+        return  # the example's own tests run one
+    site = pki.site("localhost")
+    both = tmp_path / "both.pem"
+    both.write_text(Path(site.cert).read_text() + Path(site.key).read_text())
+    embedder = embed(folder, "-", both, program=program)
+    context = ssl.create_default_context(cafile=pki.ca)
+    with urllib.request.urlopen(f"https://localhost:{embedder.port}/hello", context=context,
+                                timeout=PATIENCE_S) as response:
+        assert response.read() == b"hello\n"
+    code, err = embedder.end()
+    assert code == 0, err
