@@ -171,7 +171,7 @@ on_opened(struct jst_client *c, struct jst_client *now, void *ctx)
         finish(k, true, 0);
     } else {
         k->starts = true;
-        go_on_later(k);
+        jst_loop_defer(k->local->loop, &k->task); /* behind a PROXY header, which leaves first */
     }
 }
 

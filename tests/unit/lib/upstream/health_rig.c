@@ -69,12 +69,21 @@ world_init(struct world *w)
 void
 world_fini(struct world *w)
 {
+    world_fini_with(w, NULL);
+}
+
+void
+world_fini_with(struct world *w, struct jst_pool **take)
+{
     jst_health_stop(w->health);
     jst_health_run(w->health);
     for (size_t i = 0; i < fakes_n; i++) {
         assert_true(fakes[i].gone);
     }
     jst_pool_unref(&w->pool);
+    if (take != NULL) {
+        jst_pool_unref(take);
+    }
     jst_loop_destroy(&w->local.loop);
     jst_health_destroy(&w->health);
     jst_states_destroy(&w->states);

@@ -25,6 +25,8 @@ struct world {
 /* Checks as configured in `conf`, which may be changed before pools are made. */
 void world_init(struct world *w);
 void world_fini(struct world *w);
+/* And with one more pool. */
+void world_fini_with(struct world *w, struct jst_pool **take);
 
 /* A pool "p" of targets with the ports PORT(first) and on, tracked. */
 struct jst_pool *world_make(struct world *w, size_t first, size_t n);
