@@ -128,7 +128,8 @@ bool jst_upool_may_wait(struct jst_upool *p, const struct jst_call *call);
 
 /** It was given a slot of that target, which was usable a moment ago: may it go? False: the slot is
  *  still there. */
-bool jst_upool_confirm(struct jst_upool *p, uint32_t target, jst_breaker_ticket *ticket);
+bool jst_upool_confirm(struct jst_upool *p, const struct jst_call *call, uint32_t target,
+                       jst_breaker_ticket *ticket);
 
 /** After -1: how long until there may be one; 0: not known. */
 uint32_t jst_upool_retry_after_s(const struct jst_upool *p);

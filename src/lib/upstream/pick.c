@@ -203,15 +203,20 @@ jst_upool_may_wait(struct jst_upool *p, const struct jst_call *call)
 }
 
 bool
-jst_upool_confirm(struct jst_upool *p, uint32_t target, jst_breaker_ticket *ticket)
+jst_upool_confirm(struct jst_upool *p, const struct jst_call *call, uint32_t target,
+                  jst_breaker_ticket *ticket)
 {
+    struct jst_ask a = {
+        .p = p, .call = call, .picky = call->tried_n > 0, .again = !call->only_untried};
+
     *ticket = 0;
     jst_view_refresh(p);
     if (p->view->v[target].weight == 0) { /* whoever gave the slot may have seen more */
         p->view->made = false;
         jst_view_refresh(p);
     }
-    return p->view->v[target].weight > 0 && asks_breaker(p, target, ticket);
+    return p->view->v[target].weight > 0 && jst_ask_fits(&a, target) &&
+           asks_breaker(p, target, ticket);
 }
 
 uint32_t

@@ -137,7 +137,7 @@ use(struct jst_call *call, struct jst_waiter *w)
     jst_breaker_ticket ticket = 0;
     uint32_t target = w->target;
     bool confirmed = is_slot(target) && call->upool->pool == w->pool &&
-                     jst_upool_confirm(call->upool, target, &ticket);
+                     jst_upool_confirm(call->upool, call, target, &ticket);
 
     if (!confirmed) {
         give_back(w, now_of(call->upool->u));
