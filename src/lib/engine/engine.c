@@ -155,6 +155,7 @@ joist_engine_create(struct joist_engine **out, const struct joist_conf *conf,
     if ((rc = open_listeners(e, conf, threads, &r)) < 0 ||
         (rc = jst_snapshot_create(&e->current, conf, &fronts, e->names, &r)) < 0 ||
         (rc = jst_snapshot_track(e->current, conf, e->states)) < 0 ||
+        (rc = jst_snapshot_expand(e->current, e->names)) < 0 ||
         (rc = create_reactors(e, threads)) < 0) {
         goto fail;
     }
@@ -246,6 +247,9 @@ put_in_place(struct joist_engine *e, struct jst_snapshot *next, const struct joi
     struct jst_snapshot *before = next;
     int rc = jst_snapshot_track(next, conf, e->states);
 
+    if (rc == JOIST_OK) {
+        rc = jst_snapshot_expand(next, e->names);
+    }
     if (rc == JOIST_OK) {
         rc = jst_health_prepare(e->health, &checks, next->pools, next->pools_n);
     }

@@ -116,6 +116,10 @@ uint64_t jst_engine_now_ms(void);
 /** The same with a pool that is there already, and is counted again. */
 int jst_engine_replace_pool(struct joist_engine *e, struct jst_slice name, struct jst_pool *by);
 
+/** Pools whose names have other addresses are made anew, one after the other. On the thread of
+ *  jst_names_run(). JOIST_E_NOMEM: not all of them. */
+int jst_engine_follow_names(struct joist_engine *e);
+
 /* ---- order.c; each returns when all reactors have carried it out; `control` is held ---- */
 
 /** Another pool at that place of the current generation; on failure on none. JOIST_E_NOMEM,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* A pool of the running configuration gets other targets: on all reactors, or on none. */
 #include "engine/engine_int.h"
+#include "upstream/control.h"
+#include "upstream/expand.h"
 #include "upstream/health.h"
 
 #include <time.h>
@@ -44,7 +46,10 @@ edit_at(struct joist_engine *e, size_t i, jst_pool_edit_f *edit, jst_pool_done_f
     if (rc < 0 || by == NULL) {
         return rc;
     }
-    rc = jst_health_prepare_pool(e->health, &checks, by);
+    rc = jst_snapshot_expand_pool(&by, e->names);
+    if (rc == JOIST_OK) {
+        rc = jst_health_prepare_pool(e->health, &checks, by);
+    }
     if (rc == JOIST_OK) {
         rc = jst_order_replace(e, i, by);
     }
@@ -98,4 +103,40 @@ int
 jst_engine_replace_pool(struct joist_engine *e, struct jst_slice name, struct jst_pool *by)
 {
     return jst_engine_edit_pool(e, name, give, by);
+}
+
+/* ---- names ---- */
+
+static int
+expand(void *ctx, struct jst_pool *now, struct jst_pool **out)
+{
+    struct joist_engine *e = ctx;
+    int rc = jst_pool_expand(out, now, e->names, jst_engine_now_ms());
+
+    if (rc == JOIST_OK && *out != NULL) {
+        jst_control_inherit(*out, now);
+    }
+    return rc;
+}
+
+/* Each pool by itself, so that nobody waits for all: a configuration that comes in between has seen
+ * the addresses when it was put in place. */
+int
+jst_engine_follow_names(struct joist_engine *e)
+{
+    int first = JOIST_OK;
+    bool more = true;
+
+    for (size_t i = 0; more; i++) {
+        int rc = JOIST_OK;
+
+        pthread_mutex_lock(&e->control);
+        more = has_reactors(e) && i < e->current->pools_n;
+        if (more && jst_pool_has_moved(e->current->pools[i])) {
+            rc = edit_at(e, i, expand, NULL, e);
+        }
+        pthread_mutex_unlock(&e->control);
+        first = first < 0 ? first : rc;
+    }
+    return first;
 }

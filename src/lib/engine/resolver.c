@@ -52,6 +52,12 @@ on_changed(void *ctx)
     }
 }
 
+static int
+on_moved(void *ctx)
+{
+    return jst_engine_follow_names(ctx);
+}
+
 static struct jst_log *
 log_of(struct joist_engine *e)
 {
@@ -73,6 +79,7 @@ on_found(void *ctx, struct jst_slice name)
 static const struct jst_names_events events = {
     .on_needed = on_needed,
     .on_changed = on_changed,
+    .on_moved = on_moved,
     .on_lost = on_lost,
     .on_found = on_found,
 };

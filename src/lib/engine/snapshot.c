@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "engine/request.h"
+#include "upstream/expand.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -336,6 +337,32 @@ jst_snapshot_track(struct jst_snapshot *s, const struct joist_conf *conf, struct
         }
     }
     return JOIST_OK;
+}
+
+int
+jst_snapshot_expand(struct jst_snapshot *s, struct jst_names *names)
+{
+    for (size_t i = 0; i < s->pools_n; i++) {
+        int rc = jst_snapshot_expand_pool(&s->pools[i], names);
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return JOIST_OK;
+}
+
+int
+jst_snapshot_expand_pool(struct jst_pool **pool, struct jst_names *names)
+{
+    struct jst_pool *by;
+    int rc = jst_pool_expand(&by, *pool, names, now_ms());
+
+    if (rc == JOIST_OK && by != NULL) {
+        jst_pool_unref(pool);
+        *pool = by;
+    }
+    return rc;
 }
 
 struct jst_snapshot *

@@ -60,6 +60,12 @@ int jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf
  *  JOIST_E_NOMEM. */
 int jst_snapshot_track(struct jst_snapshot *s, const struct joist_conf *conf,
                        struct jst_states *states);
+/** ... and after that: addresses of names become targets, as far as they are known. JOIST_E_NOMEM
+ */
+int jst_snapshot_expand(struct jst_snapshot *s, struct jst_names *names);
+/** The same for one pool, which another one may take the place of. Any thread. */
+int jst_snapshot_expand_pool(struct jst_pool **pool, struct jst_names *names);
+
 struct jst_snapshot *jst_snapshot_ref(struct jst_snapshot *s);
 void jst_snapshot_unref(struct jst_snapshot **take);
 

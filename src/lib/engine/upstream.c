@@ -123,7 +123,7 @@ static int
 check_new(const struct jst_change *c, const struct jst_pool *now)
 {
     for (uint32_t i = 0; i < c->fresh->n; i++) {
-        if (jst_pool_find(now, c->fresh->v[i].key, now->n) < now->n) {
+        if (jst_pool_has(now, c->fresh->v[i].key)) {
             return jst_change_fail(c->err, JOIST_E_EXISTS,
                                    "upstream '%.200s' has target '%.200s' already", c->pool,
                                    c->identity);
@@ -172,10 +172,14 @@ done_add(void *ctx, struct jst_pool *before, struct jst_pool *now)
 {
     const struct jst_change *c = ctx;
 
-    for (uint32_t i = before->n; i < now->n; i++) {
+    for (uint32_t i = 0; i < now->n; i++) { /* a name may have become several */
+        if (!jst_target_has_identity(&now->v[i], c->identity) ||
+            jst_pool_find(before, now->v[i].key, i) < before->n) {
+            continue;
+        }
         jst_control_added(now, i, jst_engine_now_ms());
         JST_LOG(&c->e->log->log, INFO, UPSTREAM_ADDED, "upstream=%s target=%.*s targets=%u",
-                c->pool, JST_PRI(now->v[i].name), now->n);
+                c->pool, JST_PRI(now->v[i].label), now->n);
     }
 }
 

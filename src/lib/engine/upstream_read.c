@@ -39,12 +39,13 @@ copy_text(struct jst_arena *arena, struct jst_slice text)
 static int
 print_addresses(struct joist_target_state *out, struct jst_arena *arena, const struct jst_addrs *a)
 {
-    const char **texts = jst_arena_alloc(arena, a->n * sizeof(*texts) + 1);
+    uint32_t n = a->fixed ? 1 : a->n; /* not who stands in */
+    const char **texts = jst_arena_alloc(arena, n * sizeof(*texts) + 1);
 
     if (texts == NULL) {
         return JOIST_E_NOMEM;
     }
-    for (uint32_t i = 0; i < a->n; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         char text[JST_ADDR_TEXT_BYTES];
 
         texts[i] = copy_text(arena, jst_slice(text, jst_addr_print(text, &a->v[i])));
@@ -53,7 +54,7 @@ print_addresses(struct joist_target_state *out, struct jst_arena *arena, const s
         }
     }
     out->addresses = texts;
-    out->addresses_n = a->n;
+    out->addresses_n = n;
     return JOIST_OK;
 }
 

@@ -103,7 +103,7 @@ eject(struct jst_upool *p, uint32_t i, const struct finding *f, uint32_t failure
     JST_STAT_ADD(p->u->local, upstream_ejections, 1);
     JST_LOG(p->u->local->log, WARN, UPSTREAM_EJECTED,
             "target=%.*s for_ms=%llu failures=%u last=\"%s\" after_ms=%llu ejected=%u of=%u",
-            JST_PRI(p->pool->v[i].name), (unsigned long long)ms, failures, describe(text, f),
+            JST_PRI(p->pool->v[i].label), (unsigned long long)ms, failures, describe(text, f),
             (unsigned long long)f->after_ms, ejected + 1, t->n);
 }
 
@@ -156,12 +156,12 @@ judge_breaker(struct jst_upool *p, uint32_t i, struct jst_account *a, enum verdi
     if (verdict == BAD) {
         JST_STAT_ADD(p->u->local, upstream_breaker_opens, 1);
         JST_LOG(log, WARN, UPSTREAM_BREAKER_OPEN, "target=%.*s after=%s last=\"%s\" after_ms=%llu",
-                JST_PRI(p->pool->v[i].name), ticket != 0 ? "probe" : "errors", describe(text, f),
+                JST_PRI(p->pool->v[i].label), ticket != 0 ? "probe" : "errors", describe(text, f),
                 (unsigned long long)f->after_ms);
     } else {
         __atomic_store_n(&t->v[i]->since_ms, now, __ATOMIC_RELAXED);
         JST_LOG(log, INFO, UPSTREAM_BREAKER_CLOSED, "target=%.*s probe_ms=%llu",
-                JST_PRI(p->pool->v[i].name), (unsigned long long)f->after_ms);
+                JST_PRI(p->pool->v[i].label), (unsigned long long)f->after_ms);
     }
     jst_states_changed(t->states);
 }

@@ -170,7 +170,7 @@ jst_live_order(struct jst_live *live, const struct jst_addrs *addrs,
         out[0] = 0;
         return 1;
     }
-    first = choose(live, addrs);
+    first = addrs->fixed ? (int)is_skipped(live, 0) : choose(live, addrs);
     append(&o, first >= 0 ? (uint32_t)first : live->addr_at % addrs->n);
     live->addr_at = (uint32_t)out[0] + 1;
     append_all(&o, false);
@@ -180,8 +180,8 @@ jst_live_order(struct jst_live *live, const struct jst_addrs *addrs,
 
 /* ---- connections ---- */
 
-static uint64_t
-key_of(const struct jst_addr *a)
+uint64_t
+jst_addr_id(const struct jst_addr *a)
 {
     return jst_hash(jst_slice((const char *)&a->u, a->len), 0);
 }
@@ -224,7 +224,7 @@ jst_live_open(struct jst_client **out, struct jst_live *live, struct jst_client_
         return rc;
     }
     JST_STAT_ADD(live->u->local, upstream_connects, 1);
-    c->addr_key = addrs->n == 1 ? key_of(&addrs->v[0]) : 0;
+    c->addr_key = addrs->n == 1 ? jst_addr_id(&addrs->v[0]) : 0;
     c->addrs_begun = addrs->version;
     c->addrs_version = live->addrs_version;
     c->tries = tries;
@@ -257,7 +257,7 @@ static int
 find(const struct jst_addrs *addrs, uint64_t key)
 {
     for (uint32_t i = 0; i < addrs->n; i++) {
-        if (key_of(&addrs->v[i]) == key) {
+        if (jst_addr_id(&addrs->v[i]) == key) {
             return (int)i;
         }
     }
@@ -278,7 +278,7 @@ jst_live_note_address(struct jst_live *live, struct jst_client *c, const struct 
                       bool ok)
 {
     const struct jst_addrs *addrs = live->dns != NULL ? jst_name_addrs(live->dns) : NULL;
-    uint64_t key = a != NULL ? key_of(a) : c->addr_key;
+    uint64_t key = a != NULL ? jst_addr_id(a) : c->addr_key;
     int i = addrs != NULL ? find(addrs, key) : -1;
 
     if (ok) {
@@ -286,6 +286,8 @@ jst_live_note_address(struct jst_live *live, struct jst_client *c, const struct 
         c->addrs_version = i >= 0 ? live->addrs_version : c->addrs_version;
     } else if (i >= 0 && addrs->version == live->addrs_version) {
         skip(live, (uint32_t)i);
+    } else if (addrs == NULL && key == live->own_addr) { /* those that stand in are not counted */
+        skip(live, 0);
     }
 }
 

@@ -14,7 +14,7 @@ refuse(struct jst_call *call)
         return;
     }
     if (p->pool->n > 0) { /* one of those that were in vain, for the log */
-        *call->target_name = p->pool->v[0].name;
+        *call->target_name = p->pool->v[0].label;
     }
     call->retry_after_s = jst_upool_retry_after_s(p);
     jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
@@ -28,7 +28,7 @@ jst_call_go(struct jst_call *call, uint32_t target, jst_breaker_ticket ticket)
     call->queue_seq = 0;
     call->queue_refusals = 0;
     call->target = target;
-    *call->target_name = t->name;
+    *call->target_name = t->label;
     if (JST_UNLIKELY(call->tries_before > 0)) {
         jst_retry_log(call);
     }

@@ -82,6 +82,41 @@ jst_control_added(struct jst_pool *p, uint32_t target, uint64_t now_ms)
     jst_states_changed(p->tracking->states);
 }
 
+/* Another address of that name, or the name itself before it had one. */
+static const struct jst_tstate *
+find_sibling(const struct jst_pool *p, const struct jst_target *t)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct jst_target *named = p->v[i].named != NULL ? p->v[i].named : &p->v[i];
+
+        if (named->key == t->named->key) {
+            return p->tracking->v[i];
+        }
+    }
+    return NULL;
+}
+
+void
+jst_control_inherit(struct jst_pool *p, const struct jst_pool *before)
+{
+    for (uint32_t i = 0; p->tracking != NULL && i < p->n; i++) {
+        const struct jst_target *t = &p->v[i];
+        const struct jst_tstate *from = NULL;
+
+        if (t->named != NULL && jst_pool_find(before, t->key, i) == before->n) {
+            from = find_sibling(before, t);
+        }
+        if (from != NULL) {
+            struct jst_tstate *to = p->tracking->v[i];
+
+            to->override_of = from->override_of;
+            __atomic_store_n(&to->weight_override, from->weight_override, __ATOMIC_RELAXED);
+            __atomic_store_n(&to->drain, from->drain, __ATOMIC_RELAXED);
+            set_draining(to, JST_DRAIN_TOLD, from->draining & JST_DRAIN_TOLD);
+        }
+    }
+}
+
 void
 jst_control_settle(struct jst_pool *p)
 {

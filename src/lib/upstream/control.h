@@ -28,6 +28,10 @@ void jst_control_removed(struct jst_pool *p, const char *identity);
 /** It is in the pool anew: whatever it was told before. */
 void jst_control_added(struct jst_pool *p, uint32_t target, uint64_t now_ms);
 
+/** New addresses of names are told what those of the same name were told. `before`: the pool whose
+ *  place `p` is about to take. */
+void jst_control_inherit(struct jst_pool *p, const struct jst_pool *before);
+
 /** The pool is of the current configuration now: none of its targets is removed, and told weights
  *  hold as long as the configuration's stay. */
 void jst_control_settle(struct jst_pool *p);

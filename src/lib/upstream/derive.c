@@ -22,6 +22,19 @@ jst_pool_find(const struct jst_pool *p, const char *key, uint32_t near)
     return p->n;
 }
 
+bool
+jst_pool_has(const struct jst_pool *p, const char *key)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct jst_target *t = &p->v[i];
+
+        if (strcmp(t->key, key) == 0 || (t->named != NULL && strcmp(t->named->key, key) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int
 jst_pool_derive(struct jst_pool **out, struct jst_pool *from,
                 const struct jst_target *const *targets, uint32_t n, uint64_t now_ms)

@@ -43,7 +43,7 @@ add_target(struct jst_health_entry *e, uint32_t number)
         jst_health_count_down(e->h->local, JST_HEALTH_UNKNOWN, r->report.verdict);
     } else {
         JST_LOG(e->h->local->log, ERROR, OUT_OF_MEMORY, "upstream=%s target=%.*s unchecked=true",
-                jst_health_name(e->pool), JST_PRI(e->pool->v[number].name));
+                jst_health_name(e->pool), JST_PRI(e->pool->v[number].label));
     }
 }
 

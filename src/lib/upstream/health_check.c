@@ -370,6 +370,7 @@ copy_addrs(struct jst_health_check *k)
     if (k->addrs == NULL || k->addrs->n == 0) {
         return JOIST_E_RESOLVE;
     }
+    k->addrs->n = jst_addrs_own_n(k->addrs);
     for (uint32_t i = 0; k->conf->port > 0 && i < k->addrs->n; i++) {
         jst_addr_set_port(&k->addrs->v[i], k->conf->port);
     }

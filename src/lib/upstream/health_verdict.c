@@ -61,7 +61,7 @@ tell(const struct jst_health_target *t, const struct jst_health_report *r,
 {
     const struct jst_pool *pool = t->entry->pool;
     struct jst_log *log = t->entry->h->local->log;
-    struct jst_slice name = pool->v[t->number].name;
+    struct jst_slice name = pool->v[t->number].label;
 
     if (r->verdict == JST_HEALTH_DOWN) {
         JST_LOG(log, WARN, UPSTREAM_DOWN, "upstream=%s target=%.*s failures=%u check=\"%s\"",
@@ -85,7 +85,7 @@ tell_failure(const struct jst_health_target *t, const struct jst_health_report *
     if (r->bad == 1 && r->verdict != JST_HEALTH_DOWN) {
         JST_LOG(t->entry->h->local->log, INFO, UPSTREAM_CHECK_FAILED,
                 "upstream=%s target=%.*s down_after=%u check=\"%s\"", jst_health_name(pool),
-                JST_PRI(pool->v[t->number].name), t->entry->conf->down, r->text);
+                JST_PRI(pool->v[t->number].label), t->entry->conf->down, r->text);
     }
 }
 

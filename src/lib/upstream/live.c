@@ -68,7 +68,7 @@ make_live(struct jst_upstreams *u, const struct jst_target *t, uint64_t hash)
     }
     live->magic = JST_LIVE_MAGIC;
     live->hash = hash;
-    live->name = same_piece(live->key, t->key, t->name);
+    live->name = same_piece(live->key, t->key, t->label);
     live->tls_name = same_piece(live->key, t->key, t->tls_name);
     live->proxy_version = t->proxy_version;
     live->direct = (t->tls == NULL && !t->h2c) || t->proxy_version > 0;
@@ -76,6 +76,9 @@ make_live(struct jst_upstreams *u, const struct jst_target *t, uint64_t hash)
                                       : t->tls != NULL && !t->tls_h1 ? JST_LANE_H1
                                                                      : JST_LANE_UNKNOWN;
     live->lanes[JST_LANE_UPGRADE].proto = JST_LANE_H1;
+    if (t->dns == NULL && t->addrs != NULL) {
+        live->own_addr = jst_addr_id(&t->addrs->v[0]);
+    }
     if (t->dns != NULL) {
         const struct jst_addrs *addrs = jst_name_addrs(t->dns);
 

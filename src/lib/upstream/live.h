@@ -63,6 +63,7 @@ struct jst_live {
     uint32_t addr_at;             /* where the next turn begins */
     uint32_t addrs_skip;          /* a bit for each that failed or was overtaken ... */
     uint64_t addrs_skip_until_ms; /* ... until then */
+    uint64_t own_addr;            /* id of the target's own, without dns */
     uint32_t magic;               /* it travels as the clients' ev_ctx */
     uint8_t proxy_version;        /* each connection names one client: it serves one call */
     bool direct;                  /* plain HTTP/1.1, or a PROXY header: no dials */
@@ -300,6 +301,9 @@ void jst_guard_leave(struct jst_guard *g);
 void jst_guard_close(struct jst_guard *g, int why);
 
 /* ---- address.c ---- */
+
+/** Tells addresses apart. */
+uint64_t jst_addr_id(const struct jst_addr *a);
 
 /** In which order a new connection tries the addresses: begins with another one each time, or by
  *  the ranks of SRV records; those that failed lately come last. Returns how many: all. */

@@ -125,6 +125,7 @@ jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf, struc
     p->refs = 1;
     p->strategy = conf->strategy;
     p->idle_max = conf->idle_max;
+    p->expands = conf->strategy != JOIST_STRATEGY_SINGLE;
     p->even = true;
     for (size_t i = 0; i < conf->targets_n; i++) {
         int rc = add_target(p, &conf->targets[i], names, report);

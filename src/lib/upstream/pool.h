@@ -19,9 +19,23 @@ struct jst_addrs {
     uint32_t n;
     uint32_t version; /* of the name's: another one has another set */
     bool even;        /* all ranks are the same */
+    bool fixed;       /* the first is the target's own, the others stand in for it (expand.c) */
     struct jst_addr_rank rank[JST_TARGET_ADDRS_MAX];
     struct jst_addr v[]; /* lowest priority first */
 };
+
+/** Of a target's own those that are the machine itself, for checks: not what stands in for it when
+ *  it is out. */
+static inline uint32_t
+jst_addrs_own_n(const struct jst_addrs *a)
+{
+    uint32_t n = a->n;
+
+    while (a->fixed && a->rank[n - 1].priority != a->rank[0].priority) {
+        n--;
+    }
+    return n;
+}
 
 /* A name, shared by all targets that have it (resolve.c). */
 struct jst_name;
@@ -43,11 +57,13 @@ struct jst_target {
     uint32_t *refs; /* owned by all copies; atomic: how many there are */
     char *key; /* owned; identity: scheme, host, port, and all of TLS that makes a difference; the
                   same in every pool is one target */
-    struct jst_addrs *addrs;       /* owned; of a literal or Unix socket */
+    struct jst_addrs *addrs;       /* owned; of a literal, a Unix socket, or one of a name's */
     struct jst_name *dns;          /* counted; what has the addresses instead */
+    struct jst_target *named;      /* owned; the one whose `dns` had the address; NULL: none */
     struct jst_tls_client *tls;    /* counted; NULL: plain */
     struct jst_tls_client *tls_h1; /* counted; offers HTTP/1.1 alone; NULL: `tls` does, or plain */
-    struct jst_slice name;         /* in key: as logs show it */
+    struct jst_slice name;         /* in key: host and port */
+    struct jst_slice label;        /* in key: as logs show it; the name, and which address */
     struct jst_slice host;         /* in key: what is resolved; empty with a Unix socket */
     struct jst_slice tls_name;     /* in key: what the certificate is verified against; or empty */
     uint16_t port;
@@ -66,7 +82,8 @@ struct jst_pool {
     uint32_t refs;                 /* atomic */
     enum joist_strategy strategy;
     uint32_t idle_max;
-    bool even; /* all weights are the same */
+    bool even;    /* all weights are the same */
+    bool expands; /* each address of a name is a target of its own (expand.h) */
     uint32_t n;
     struct jst_target v[];
 };
@@ -90,6 +107,9 @@ bool jst_target_has_identity(const struct jst_target *t, const char *identity);
 /** Number of the target with that key; p->n: none. `near`: where to look first. Copies of one
  *  target are found by their pointer. */
 uint32_t jst_pool_find(const struct jst_pool *p, const char *key, uint32_t near);
+
+/** Is that target in the pool, or an address of it? */
+bool jst_pool_has(const struct jst_pool *p, const char *key);
 
 /**
  * A pool like `from`, with copies of these targets instead of its own: strategy, limits, states

@@ -25,8 +25,12 @@ struct jst_names_events {
     /** The first name is there: let a thread call jst_names_run(). On the thread that added it.
      *  Below 0: there will be none; nothing is waited for. */
     int (*on_needed)(void *ctx);
-    /** Tell every reader. On the thread of jst_names_run(), as on_lost and on_found. */
+    /** Tell every reader. On the thread of jst_names_run(), as all that follow. */
     void (*on_changed)(void *ctx);
+    /** Names have other addresses, or first ones: whoever made something of them makes it anew
+     *  (jst_pool_has_moved()). Many changes may be told as one. Below 0: it is told again later.
+     * May be NULL. */
+    int (*on_moved)(void *ctx);
     /** It has addresses, but cannot be found any more: they stay. Told once. */
     void (*on_lost)(void *ctx, struct jst_slice name, const char *why);
     /** It is found again, or for the first time after it was missing at the start. */

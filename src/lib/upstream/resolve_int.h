@@ -24,6 +24,7 @@ struct jst_name {
     /* of the thread that looks up */
     bool busy;
     bool failing;
+    bool moved; /* it got other addresses, or first ones, and nobody has seen to it */
     uint32_t version;
     uint64_t next_ms;      /* when it is looked up again */
     struct jst_addrs *old; /* owned; a reader may be at it */
@@ -54,6 +55,7 @@ struct jst_names {
     uint64_t round;      /* the last that was begun */
     bool in_round;
     bool wants_round;
+    bool moved;   /* a name has */
     bool closing; /* what ends now has not failed */
     /* atomic */
     unsigned unseen;

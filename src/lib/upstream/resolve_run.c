@@ -90,6 +90,7 @@ publish(struct jst_names *n, struct jst_name *name, const struct jst_found *f)
     }
     name->version++;
     name->old = __atomic_exchange_n(&name->addrs, next, __ATOMIC_ACQ_REL);
+    name->moved = n->moved = true;
     if (name->old != NULL) {
         name->old_round = n->round + 1;
         n->wants_round = true;
@@ -112,6 +113,17 @@ free_old(struct jst_names *n)
     pthread_mutex_unlock(&n->lock);
 }
 
+static unsigned
+count_readers(struct jst_names *n)
+{
+    unsigned readers;
+
+    pthread_mutex_lock(&n->lock);
+    readers = n->readers;
+    pthread_mutex_unlock(&n->lock);
+    return readers;
+}
+
 static void
 run_rounds(struct jst_names *n)
 {
@@ -120,16 +132,38 @@ run_rounds(struct jst_names *n)
         free_old(n);
     }
     if (n->wants_round && !n->in_round) {
-        unsigned readers;
-
-        pthread_mutex_lock(&n->lock);
-        readers = n->readers;
-        pthread_mutex_unlock(&n->lock);
         n->wants_round = false;
         n->in_round = true;
         n->round++;
-        __atomic_store_n(&n->unseen, readers, __ATOMIC_RELEASE);
+        __atomic_store_n(&n->unseen, count_readers(n), __ATOMIC_RELEASE);
         n->ev->on_changed(n->ctx);
+    }
+}
+
+static void
+forget_moved(struct jst_names *n)
+{
+    pthread_mutex_lock(&n->lock);
+    for (size_t i = 0; i < JST_NAME_BUCKETS; i++) {
+        for (struct jst_name *name = n->buckets[i]; name != NULL; name = name->next) {
+            name->moved = false;
+        }
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* Who starts after a change has seen it anyway. */
+static void
+tell_moved(struct jst_names *n)
+{
+    if (!n->moved || count_readers(n) == 0) {
+        return;
+    }
+    n->moved = n->ev->on_moved != NULL && n->ev->on_moved(n->ctx) < 0;
+    if (n->moved) {
+        n->soonest_ms = JST_MIN(n->soonest_ms, now_ms() + JST_DNS_RETRY_MS);
+    } else {
+        forget_moved(n);
     }
 }
 
@@ -341,6 +375,7 @@ jst_names_run(struct jst_names *n)
         }
         run_rounds(n);
         if (!stop) {
+            tell_moved(n);
             jst_dns_turn(n->dns, n->wake[0], wait_for(n, next_ms));
         }
     }

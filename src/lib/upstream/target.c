@@ -156,6 +156,7 @@ make_key(struct jst_target *t, const struct jst_url *url, const struct joist_tar
     }
     jst_str_add_char(&s, '\0');
     JST_ASSERT(!s.full);
+    t->label = t->name;
     return JOIST_OK;
 }
 
@@ -301,4 +302,8 @@ jst_target_fini(struct jst_target *t)
     free(t->key);
     free(t->addrs);
     jst_name_unref(&t->dns);
+    if (t->named != NULL) {
+        jst_target_fini(t->named);
+        free(t->named);
+    }
 }

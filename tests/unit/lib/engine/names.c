@@ -160,6 +160,11 @@ struct world {
     const char *servers[1];
 };
 
+/* One target with alternatives; a target an address, with nothing known of it; the same, counted.
+ */
+static const enum joist_strategy strategies[NAMES] = {
+    JOIST_STRATEGY_SINGLE, JOIST_STRATEGY_ROUND_ROBIN, JOIST_STRATEGY_LEAST_CONN};
+
 static void
 fill(struct world *w, const struct origin *o, const struct dns *d)
 {
@@ -178,6 +183,7 @@ fill(struct world *w, const struct origin *o, const struct dns *d)
         (void)snprintf(w->paths[i], sizeof(w->paths[i]), "/n%u", i);
         w->targets[i] = (struct joist_target_conf){.url = w->urls[i], .weight = 1};
         joist_pool_conf_init(pool);
+        pool->strategy = strategies[i];
         pool->name = w->names[i];
         pool->targets = &w->targets[i];
         pool->targets_n = 1;
