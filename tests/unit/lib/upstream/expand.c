@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Addresses of names as targets: which, what they are called, who stands in, what stays. */
 #include "upstream/expand.h"
+#include "../../fail_malloc.h"
 
 #include "base/str.h"
 #include "rig.h"
@@ -396,6 +397,35 @@ test_new_address_is_told_what_its_name_was_told(void **state)
     finish(&w);
 }
 
+#ifndef CANNOT_FAIL_MALLOC
+/* Each allocation failing once: the pool stays as it is. */
+static void
+test_without_memory(void **state)
+{
+    bool reached = true;
+
+    (void)state;
+    for (size_t n = 1; reached; n++) {
+        struct jst_pool *by = NULL;
+        struct world w;
+        int rc;
+
+        begin_with(&w, "http://app.test", JOIST_STRATEGY_LEAST_CONN);
+        answer(name_of(&w, 0), "10.0.0.1 10.0.0.2 ::1", NULL);
+        failed = false;
+        fail_at = n;
+        rc = jst_pool_expand(&by, w.pool, w.names, 2);
+        fail_at = 0;
+        reached = failed;
+        assert_int_equal(rc, reached ? JOIST_E_NOMEM : JOIST_OK);
+        assert_int_equal(by == NULL, reached);
+        jst_pool_unref(&by);
+        assert_true(expand(&w));
+        finish(&w);
+    }
+}
+#endif
+
 int
 main(void)
 {
@@ -412,6 +442,9 @@ main(void)
         cmocka_unit_test(test_among_others),
         cmocka_unit_test(test_moved_is_seen),
         cmocka_unit_test(test_own_address_is_first),
+#ifndef CANNOT_FAIL_MALLOC
+        cmocka_unit_test(test_without_memory),
+#endif
         cmocka_unit_test(test_new_address_is_told_what_its_name_was_told),
     };
 
