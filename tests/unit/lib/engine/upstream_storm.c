@@ -79,9 +79,14 @@ storm(struct joist_engine *e, const struct letters *l)
     }
 }
 
-/* `tries`: with all that stands between a call and its target, or makes two calls of one. */
+enum with {
+    PLAIN,
+    TRIES, /* with all that stands between a call and its target, or makes two calls of one */
+    QUEUE, /* one request at a time for each target: calls wait */
+};
+
 static void
-run(enum joist_strategy strategy, bool tries)
+run(enum joist_strategy strategy, enum with with)
 {
     static const struct joist_hedge_conf hedge = {.after_ms = 1};
     struct joist_retry_conf retry;
@@ -97,7 +102,11 @@ run(enum joist_strategy strategy, bool tries)
     letters_start(&l);
     front_fill(&f, 2, urls, 1);
     f.s.pools[0].strategy = strategy;
-    if (tries) {
+    if (with == QUEUE) {
+        f.s.pools[0].max_inflight = 1;
+        f.s.pools[0].queue.timeout_ms = 60000;
+    }
+    if (with == TRIES) {
         joist_retry_conf_init(&retry);
         retry.budget_percent = 100;
         f.s.pools[0].retry = &retry;
@@ -131,21 +140,28 @@ static void
 test_round_robin(void **state)
 {
     (void)state;
-    run(JOIST_STRATEGY_ROUND_ROBIN, false);
+    run(JOIST_STRATEGY_ROUND_ROBIN, PLAIN);
 }
 
 static void
 test_hash(void **state)
 {
     (void)state;
-    run(JOIST_STRATEGY_HASH, false);
+    run(JOIST_STRATEGY_HASH, PLAIN);
 }
 
 static void
 test_with_further_tries(void **state)
 {
     (void)state;
-    run(JOIST_STRATEGY_LEAST_CONN, true);
+    run(JOIST_STRATEGY_LEAST_CONN, TRIES);
+}
+
+static void
+test_with_a_queue(void **state)
+{
+    (void)state;
+    run(JOIST_STRATEGY_ROUND_ROBIN, QUEUE);
 }
 
 /* New configurations come in between: some changes fail then, but no request does. */
@@ -197,9 +213,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_robin),
-        cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_with_further_tries),
+        cmocka_unit_test(test_round_robin),        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_with_further_tries), cmocka_unit_test(test_with_a_queue),
         cmocka_unit_test(test_with_swaps),
     };
 
