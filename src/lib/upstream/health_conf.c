@@ -61,7 +61,7 @@ copy(struct jst_str *s, const char *text)
 static void
 cut_query(struct jst_health_conf *c)
 {
-    const char *mark = memchr(c->path.p, '?', c->path.n);
+    const char *mark = c->path.n > 0 ? memchr(c->path.p, '?', c->path.n) : NULL;
 
     if (mark != NULL) {
         size_t n = (size_t)(mark - c->path.p);

@@ -38,6 +38,8 @@ struct jst_tstate {
     _Alignas(JST_CACHE_LINE) uint32_t inflight;
     uint32_t waited;          /* 1: somebody waits until nothing is in flight */
     uint32_t failures;        /* in a row */
+    uint32_t override_of;     /* here for its size alone: the configuration's weight when it was
+                                 told another; under the engine's control lock */
     uint64_t requests;        /* in all */
     uint64_t requests_failed; /* of these */
     uint64_t latency;         /* see jst_tstate_latency_us() */
@@ -51,8 +53,6 @@ struct jst_tstate {
     uint32_t draining;        /* JST_DRAIN_*; 0: it is not */
     uint32_t weight_override; /* instead of the configuration's; 0: as if draining, but for good;
                                  JST_WEIGHT_OWN: none */
-    uint32_t override_of;     /* the configuration's weight when it was told another; under the
-                                 engine's control lock */
     uint64_t drain;           /* number of the drain that JST_DRAIN_TOLD is about; 0: none */
     struct jst_breaker breaker;
     struct jst_health_record *health; /* owned; atomic: made once, by the first pool that checks it;
