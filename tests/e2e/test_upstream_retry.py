@@ -260,6 +260,30 @@ def test_nothing_is_sent_twice_after_a_head(run_joist):
         assert len(a.requests) + len(b.requests) == 1
 
 
+def test_a_body_that_waits_to_be_asked_for(run_joist):
+    """Refused unseen at one target, asked for by the other: the client is asked once."""
+    def refuse(conn):
+        conn.request(on_head=lambda head: conn.send(answer(b"busy", b"503 Busy")))
+
+    def take(conn):
+        def go_on(head):
+            assert head.get("expect") == "100-continue"
+            conn.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while conn.request(on_head=go_on) is not None:
+            conn.send(answer(b"taken"))
+    with Origin(refuse) as a, Origin(take) as b:
+        joist = run_joist(pool([a.url, b.url], ANY_FAILURE, threads=1))
+        for _ in range(2):
+            with Client(joist.port) as client:
+                client.request("PUT", "/", ("Expect: 100-continue", "Content-Length: 5"))
+                assert client.reader.response_head().status == 100
+                client.send(b"hello")
+                response = client.response("PUT")
+                assert response.status == 200 and not response.interim
+        assert [r.body for r in b.requests] == [b"hello", b"hello"]
+        assert a.conns
+
+
 # ---- the whole request's time ----
 
 TOTAL = '[timeouts]\nupstream_total = "300ms"'

@@ -109,6 +109,10 @@ void jst_upstreams_close_idle(struct jst_upstreams *u);
  *   (call->unprocessed) and no body was sent; JST_UPSTREAM_RETRIES_MAX times in all;
  * - over HTTP/1.1, when it is an upgrade that the origin's HTTP/2 does not take.
  *
+ * A pool's retry and hedge, and timeouts->upstream_total_ms (JOIST_E_TIMEOUT, call->out_of_time),
+ * are seen to as well; until a head is passed on nothing of that is seen but interim heads. They
+ * need call->arena.
+ *
  * `*target` names the one chosen (lives as long as the pool); an empty call->host becomes its name.
  */
 void jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target);
