@@ -131,7 +131,6 @@ test_closing_while_it_waits(void **state)
 static void
 run_timed(struct rig *r, struct caller *a, uint64_t total_ms)
 {
-    memset(a, 0, sizeof(*a));
     rig_prepare(a, JST_METHOD_GET);
     a->timeouts.upstream_total_ms = total_ms;
     jst_upstream_call(r->upool, &a->call, &a->target);

@@ -300,7 +300,6 @@ static void
 run_with_body(struct rig *r, struct caller *a, struct body_source *from, enum jst_method method)
 {
     *from = (struct body_source){.source = {&body_ops}};
-    memset(a, 0, sizeof(*a));
     rig_prepare(a, method);
     a->req.has_body = true;
     a->req.length = JST_LENGTH_UNKNOWN;

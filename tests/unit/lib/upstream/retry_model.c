@@ -175,7 +175,6 @@ begin(struct asker *a)
                                               JST_METHOD_POST, JST_METHOD_HEAD};
     enum jst_method method = methods[draw(JST_COUNT(methods))];
 
-    jst_arena_fini(&a->c.arena);
     memset(a, 0, sizeof(*a));
     rig_prepare(&a->c, method);
     a->begun = true;
@@ -484,7 +483,6 @@ end_life(void)
         } else if (!is_over(&askers[i])) {
             leave(&askers[i]);
         }
-        jst_arena_fini(&askers[i].c.arena);
     }
     for (size_t i = 0; i < fakes_n; i++) {
         assert_int_equal(fakes[i].base.calls, 0);

@@ -19,6 +19,8 @@ read_wall(void *ctx)
     return (int64_t)(clock_ns / 1000);
 }
 
+static struct jst_arena arena; /* all callers', until the rig's end */
+
 static const struct jst_clock fake_clock = {.now_ns = read_clock, .wall_us = read_wall};
 
 static void
@@ -122,6 +124,7 @@ rig_fini(struct rig *r)
         jst_name_free(r->name);
     }
     jst_loop_destroy(&r->local.loop);
+    jst_arena_fini(&arena);
 }
 
 void
@@ -171,7 +174,7 @@ rig_prepare(struct caller *c, enum jst_method method)
     c->call.req = &c->req;
     c->call.on_response = &c->sink;
     c->call.timeouts = &c->timeouts;
-    c->call.arena = &c->arena;
+    c->call.arena = &arena;
 }
 
 void
