@@ -108,6 +108,64 @@ int joist_upstream_stop(struct joist_engine *e, const char *pool, struct joist_e
  */
 int joist_listener_drain(struct joist_engine *e, size_t listener, uint64_t deadline_ms);
 
+/* ---- slots ---- */
+
+/**
+ * Everything that no rule decides goes to this slot from now on, and no split is left; NULL: by the
+ * configuration's weights again. One change for all threads at once. What runs in other slots goes
+ * on. It outlives a swap, as long as configurations name the upstream and the slot. A slot that a
+ * deploy has drained takes requests again. JOIST_E_UNSUPPORTED (the pool has no slots),
+ * JOIST_E_NOTFOUND (no such pool or slot), JOIST_E_UNAVAILABLE (the slot has no target).
+ */
+int joist_upstream_switch(struct joist_engine *e, const char *pool, const char *slot,
+                          struct joist_err *err);
+
+/** So many percent (0..100) of what no rule decides go to this slot, by chance, the rest as before;
+ *  0: no split any more. Otherwise as joist_upstream_switch(). JOIST_E_INVAL. */
+int joist_upstream_split(struct joist_engine *e, const char *pool, const char *slot,
+                         uint32_t percent, struct joist_err *err);
+
+/** What a deploy is to do. Start from joist_deploy_conf_init(). */
+struct joist_deploy_conf {
+    const struct joist_target_conf *targets; /* instead of those that the slot has */
+    size_t targets_n;
+    uint32_t healthy_min;                   /* so many of them must be well; 0: all */
+    uint64_t timeout_ms;                    /* for that; default 30 s */
+    const struct joist_health_conf *health; /* how to see it; NULL: by the slot's own checks; if it
+                                               has none: a connection can be made */
+    bool stay;                              /* put them in the slot, but do not switch to it */
+    /* What becomes of what runs on the generation before: the targets that the slot had, and, with
+     * the switch, all slots that had a share of the requests. By default it ends by itself. With a
+     * time (or tunnels that are cut) nothing new comes to those slots, not by rules either, until
+     * they are switched to, and what is left then is cut, as joist_upstream_drain() does it */
+    uint64_t drain_ms;
+    enum joist_tunnel_policy tunnels;
+};
+void joist_deploy_conf_init(struct joist_deploy_conf *conf);
+
+/** How a target did. */
+struct joist_deploy_result {
+    bool ok;
+    uint32_t checks;
+    char text[384]; /* what was asked, and what came back */
+};
+
+/**
+ * Give a slot other targets, wait until they are well, and switch to it; else change nothing.
+ * Blocks for all of it. The generation before gets requests until then, the new one from then on:
+ * none falls between. `results` (may be NULL): one for each target, also after a failure; `err`
+ * says which target failed and why.
+ *
+ * JOIST_E_TIMEOUT (too few were well in time), JOIST_E_INVAL, JOIST_E_EXISTS (a target twice),
+ * JOIST_E_STATE (also: the slot was changed meanwhile), JOIST_E_CANCELED (the engine is being
+ * destroyed), those of joist_upstream_switch(), JOIST_E_NOMEM, JOIST_E_LIMIT. After an error
+ * nothing has changed, but for one that `err` calls "deployed, but": then what ran before gets no
+ * deadline.
+ */
+int joist_upstream_deploy(struct joist_engine *e, const char *pool, const char *slot,
+                          const struct joist_deploy_conf *conf, struct joist_deploy_result *results,
+                          struct joist_err *err);
+
 /* ---- state ---- */
 
 /** What keeps a target from taking requests; the first that holds. */
@@ -148,6 +206,18 @@ struct joist_target_state {
     struct joist_target_check check;
 };
 
+/** A slot of an upstream that is made of slots; its targets are those of its pool. */
+struct joist_slot_state {
+    const char *name;
+    const char *pool;
+    uint32_t weight; /* as configured */
+    uint32_t share;  /* of the requests that no rule decides, in 1/10000 */
+    bool active;     /* it was switched to */
+    bool closed;     /* a deploy has drained it: nothing new */
+    size_t targets_n;
+    uint32_t inflight; /* requests and tunnels under way, in all of the engine */
+};
+
 /** A pool, and each of its targets at some moment during the call. Of a pool that keeps no count
  *  (see `counts`) all that is counted is 0. */
 struct joist_upstream_state {
@@ -161,6 +231,8 @@ struct joist_upstream_state {
     uint32_t queue_n; /* requests that wait: for room at a target, or for the end of the pause */
     const struct joist_target_state *targets;
     size_t targets_n;
+    const struct joist_slot_state *slots; /* instead of targets */
+    size_t slots_n;
 };
 
 /** Read a pool. JOIST_E_STATE (not started), JOIST_E_NOTFOUND, JOIST_E_NOMEM: then *out is

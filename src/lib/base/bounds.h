@@ -51,8 +51,10 @@
 #define JST_RETRY_BODY_BYTES             65536u
 #define JST_STICKY_TTL_MS_DEFAULT        600000u
 #define JST_STICKY_TABLE_MAX_DEFAULT     100000u
+/* How long the targets of a deploy have to become well. */
+#define JST_DEPLOY_MS_DEFAULT 30000u
 /* Generations of an upstream: they are tried in turn for each request. */
-#define JST_SLOTS_MAX 64u
+#define JST_SLOTS_MAX 32u
 
 /* Names of origins: one question to one server; how long an answer counts. A minute's TTL is usual;
  * five bound how long a wrong one can live. */

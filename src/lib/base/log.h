@@ -38,6 +38,10 @@
     X(UPSTREAM_PAUSED, 10, "requests of an upstream are held")                                     \
     X(UPSTREAM_RESUMED, 10, "an upstream takes requests again")                                    \
     X(UPSTREAM_STOPPED, 10, "requests of an upstream are refused")                                 \
+    X(UPSTREAM_SWITCHED, 10, "an upstream's requests go to another slot")                          \
+    X(UPSTREAM_SPLIT, 10, "a share of an upstream's requests goes to a slot")                      \
+    X(UPSTREAM_DEPLOYED, 10, "a slot has got other targets, which are well")                       \
+    X(UPSTREAM_DEPLOY_FAILED, 10, "a deploy has changed nothing, as its targets are not well")     \
     X(UPSTREAM_RESOLVED, 10, "an origin's name resolves again")                                    \
     X(UPSTREAM_UNRESOLVED, 10, "an origin's name resolves no more; its last addresses stay")       \
     X(PROXY_FAILED, 10, "a PROXY header was missing or wrong; the connection was closed")          \

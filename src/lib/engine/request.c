@@ -17,7 +17,12 @@ reactor_of(struct jst_service *svc)
 struct jst_upool *
 jst_request_upool(const struct jst_stream *s, size_t pool)
 {
-    return jst_gen_of(s)->upools[pool];
+    const struct jst_gen *g = jst_gen_of(s);
+
+    if (JST_LIKELY(g->snap->slots[pool] == NULL)) {
+        return g->upools[pool];
+    }
+    return g->upools[jst_snapshot_choose_slot(g->snap, pool, g->upools, s)];
 }
 
 /* ---- dispatch ---- */

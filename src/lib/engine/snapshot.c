@@ -33,7 +33,9 @@ make_pools(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_nam
 
     s->pools = jst_arena_zalloc(&s->arena, conf->pools_n * sizeof(struct jst_pool *) + 1);
     s->pool_names = jst_arena_zalloc(&s->arena, conf->pools_n * sizeof(*s->pool_names) + 1);
-    if (s->pools == NULL || s->pool_names == NULL) {
+    s->slots = jst_arena_zalloc(&s->arena, conf->pools_n * sizeof(struct jst_slots *) + 1);
+    s->is_slot = jst_arena_zalloc(&s->arena, conf->pools_n * sizeof(*s->is_slot) + 1);
+    if (s->pools == NULL || s->pool_names == NULL || s->slots == NULL || s->is_slot == NULL) {
         return JOIST_E_NOMEM;
     }
     for (; s->pools_n < conf->pools_n; s->pools_n++) {
@@ -275,6 +277,7 @@ destroy(struct jst_snapshot *s)
     for (size_t i = 0; i < s->routes_n; i++) {
         jst_handler_destroy(s->routes[i].handler);
     }
+    jst_snapshot_free_slots(s);
     for (size_t i = 0; i < s->pools_n; i++) {
         jst_pool_unref(&s->pools[i]);
     }
@@ -329,14 +332,15 @@ now_ms(void)
 int
 jst_snapshot_track(struct jst_snapshot *s, const struct joist_conf *conf, struct jst_states *states)
 {
-    for (size_t i = 0; i < s->pools_n; i++) {
-        int rc = jst_pool_track(s->pools[i], &conf->pools[i], states, now_ms());
+    int rc = jst_snapshot_make_slots(s, conf, states);
 
-        if (rc < 0) {
-            return rc;
-        }
+    for (size_t i = 0; i < s->pools_n && rc == JOIST_OK; i++) {
+        struct joist_pool_conf pool = conf->pools[i];
+
+        pool.dynamic = pool.dynamic || s->is_slot[i]; /* a deploy gives it other targets */
+        rc = jst_pool_track(s->pools[i], &pool, states, now_ms());
     }
-    return JOIST_OK;
+    return rc;
 }
 
 int

@@ -15,6 +15,7 @@
 #include "proto/server.h"
 #include "route/route.h"
 #include "upstream/resolve.h"
+#include "upstream/slots.h"
 #include "upstream/upstream.h"
 
 #include <joist/joist.h>
@@ -40,6 +41,9 @@ struct jst_snapshot {
                                      others in their place (replace.c), reactors read them in prepare */
     struct jst_slice *pool_names; /* arena */
     size_t pools_n;
+    struct jst_slots *
+        *slots;    /* arena; owned; of pools that are made of slots, the others' are NULL */
+    bool *is_slot; /* arena; of pools that are slots of others */
     struct jst_cidr *trusted; /* arena */
     size_t trusted_n;
     struct jst_server_conf h1; /* server_line in the arena */
@@ -57,7 +61,7 @@ int jst_snapshot_create(struct jst_snapshot **out, const struct joist_conf *conf
                         struct jst_report *r);
 
 /** Before a reactor gets it: what is known of its targets is found in `states`, which outlives it.
- *  JOIST_E_NOMEM. */
+ *  JOIST_E_NOMEM, JOIST_E_LIMIT. */
 int jst_snapshot_track(struct jst_snapshot *s, const struct joist_conf *conf,
                        struct jst_states *states);
 /** ... and after that: addresses of names become targets, as far as they are known. JOIST_E_NOMEM
@@ -65,6 +69,17 @@ int jst_snapshot_track(struct jst_snapshot *s, const struct joist_conf *conf,
 int jst_snapshot_expand(struct jst_snapshot *s, struct jst_names *names);
 /** The same for one pool, which another one may take the place of. Any thread. */
 int jst_snapshot_expand_pool(struct jst_pool **pool, struct jst_names *names);
+
+/* ---- snapshot_slots.c ---- */
+
+/** For jst_snapshot_track(). JOIST_E_NOMEM, JOIST_E_LIMIT. */
+int jst_snapshot_make_slots(struct jst_snapshot *s, const struct joist_conf *conf,
+                            struct jst_states *states);
+void jst_snapshot_free_slots(struct jst_snapshot *s);
+
+/** The pool that serves a request to a pool made of slots; `upools`: its generation's. */
+size_t jst_snapshot_choose_slot(const struct jst_snapshot *s, size_t pool,
+                                struct jst_upool *const *upools, const struct jst_stream *stream);
 
 struct jst_snapshot *jst_snapshot_ref(struct jst_snapshot *s);
 void jst_snapshot_unref(struct jst_snapshot **take);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The state of a pool, as a struct for the embedder (joist/upstream.h). */
 #include "base/str.h"
-#include "engine/engine_int.h"
+#include "engine/slots.h"
 #include "upstream/health.h"
 #include "upstream/pool.h"
 #include "upstream/queue.h"
@@ -236,6 +236,9 @@ joist_upstream_read(struct joist_engine *e, const char *pool, struct joist_upstr
     if (r != NULL) {
         jst_arena_init(&r->arena);
         rc = fill(r, e, p, pool);
+    }
+    if (rc == JOIST_OK) {
+        rc = jst_slots_read(&r->out, e, &r->arena);
     }
     jst_pool_unref(&p);
     if (rc == JOIST_OK) {

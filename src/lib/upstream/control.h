@@ -32,6 +32,15 @@ void jst_control_added(struct jst_pool *p, uint32_t target, uint64_t now_ms);
  *  place `p` is about to take. */
 void jst_control_inherit(struct jst_pool *p, const struct jst_pool *before);
 
+/** `now` has taken the place of `before`: targets that are gone drain by that number (0: without
+ *  one) and are removed, all others are ready. */
+void jst_control_replaced(struct jst_pool *before, struct jst_pool *now, uint64_t drain,
+                          uint64_t now_ms);
+
+/** What runs at any of its targets is found by that number (0: by none); they take requests as
+ *  before. */
+void jst_control_mark(struct jst_pool *p, uint64_t drain);
+
 /** The pool is of the current configuration now: none of its targets is removed, and told weights
  *  hold as long as the configuration's stay. */
 void jst_control_settle(struct jst_pool *p);

@@ -22,8 +22,8 @@ jst_cookie_find(struct jst_slice field, struct jst_slice name)
 }
 
 /* HTTP/2 may split cookies over several fields (RFC 9113 8.2.3). */
-static struct jst_slice
-find_cookie(const struct jst_fields *fields, struct jst_slice name)
+struct jst_slice
+jst_cookie_of(const struct jst_fields *fields, struct jst_slice name)
 {
     struct jst_slice value = JST_SLICE_NONE;
 
@@ -51,7 +51,7 @@ jst_hash_key(const struct jst_call *call, enum joist_hash_by by, struct jst_slic
         key = field != NULL ? field->value : key;
         break;
     case JOIST_HASH_COOKIE:
-        key = find_cookie(&call->req->fields, name);
+        key = jst_cookie_of(&call->req->fields, name);
         break;
     }
     return key.n > 0 ? key : call->client_ip;

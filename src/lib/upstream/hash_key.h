@@ -14,6 +14,9 @@
 struct jst_slice jst_hash_key(const struct jst_call *call, enum joist_hash_by by,
                               struct jst_slice name);
 
+/** The same in all Cookie fields. */
+struct jst_slice jst_cookie_of(const struct jst_fields *fields, struct jst_slice name);
+
 /** Value of a cookie in one Cookie field (RFC 6265 4.2.1), without the quotes around it; p NULL:
  *  it has none of that name. */
 struct jst_slice jst_cookie_find(struct jst_slice field, struct jst_slice name);

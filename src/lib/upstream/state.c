@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "upstream/health_record.h"
 #include "upstream/queue.h"
+#include "upstream/slots.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -361,6 +362,7 @@ jst_states_release_pool(struct jst_states *s, struct jst_pstate **take)
     pthread_mutex_lock(&s->lock);
     if (let_go(&s->pools, &p->id)) {
         jst_queue_destroy(&p->queue);
+        jst_slots_told_free(&p->slots);
         free(p);
     }
     pthread_mutex_unlock(&s->lock);
