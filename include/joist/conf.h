@@ -288,7 +288,7 @@ struct joist_sticky_conf {
 /** A generation of an upstream: a pool of its own, under a name. */
 struct joist_slot_conf {
     const char *name; /* unique in its upstream: "blue" */
-    const char *pool; /* name of a pool that has targets */
+    const char *pool; /* name of a pool without slots; its targets may be changed: it is dynamic */
     uint32_t weight;  /* share of requests that no rule decides: 0..65535, not all 0 */
     struct joist_pos pos;
 };

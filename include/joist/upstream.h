@@ -157,10 +157,9 @@ struct joist_deploy_result {
  * says which target failed and why.
  *
  * JOIST_E_TIMEOUT (too few were well in time), JOIST_E_INVAL, JOIST_E_EXISTS (a target twice),
- * JOIST_E_STATE (also: the slot was changed meanwhile), JOIST_E_CANCELED (the engine is being
- * destroyed), those of joist_upstream_switch(), JOIST_E_NOMEM, JOIST_E_LIMIT. After an error
- * nothing has changed, but for one that `err` calls "deployed, but": then what ran before gets no
- * deadline.
+ * JOIST_E_STATE (also: there is another configuration meanwhile), those of joist_upstream_switch(),
+ * JOIST_E_NOMEM, JOIST_E_LIMIT. After an error nothing has changed, but for one that `err` calls
+ * "deployed, but": then what ran before gets no deadline.
  */
 int joist_upstream_deploy(struct joist_engine *e, const char *pool, const char *slot,
                           const struct joist_deploy_conf *conf, struct joist_deploy_result *results,

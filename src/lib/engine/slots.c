@@ -128,7 +128,7 @@ int
 joist_upstream_switch(struct joist_engine *e, const char *pool, const char *slot,
                       struct joist_err *err)
 {
-    struct jst_slot_at at;
+    struct jst_slot_at at = {0};
     int rc;
 
     pthread_mutex_lock(&e->control);
@@ -144,7 +144,7 @@ int
 joist_upstream_split(struct joist_engine *e, const char *pool, const char *slot, uint32_t percent,
                      struct joist_err *err)
 {
-    struct jst_slot_at at;
+    struct jst_slot_at at = {0};
     int rc;
 
     if (percent > 100 || slot == NULL) {

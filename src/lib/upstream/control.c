@@ -126,20 +126,27 @@ jst_control_mark(struct jst_pool *p, uint64_t drain)
 }
 
 void
-jst_control_replaced(struct jst_pool *before, struct jst_pool *now, uint64_t drain, uint64_t now_ms)
+jst_control_replacing(const struct jst_pool *before, struct jst_pool *next, uint64_t now_ms)
 {
-    for (uint32_t i = 0; i < before->n; i++) {
-        if (jst_pool_find(now, before->v[i].key, i) == now->n) {
-            __atomic_store_n(&before->tracking->v[i]->drain, drain, __ATOMIC_RELAXED);
-            set_draining(before->tracking->v[i], 0, JST_DRAIN_REMOVED);
+    for (uint32_t i = 0; i < next->n; i++) {
+        if (jst_pool_find(before, next->v[i].key, i) == before->n) {
+            jst_control_added(next, i, now_ms);
         }
     }
-    for (uint32_t i = 0; i < now->n; i++) {
-        if (jst_pool_find(before, now->v[i].key, i) == before->n) {
-            jst_control_added(now, i, now_ms);
+}
+
+void
+jst_control_replaced(struct jst_pool *before, struct jst_pool *now, uint64_t drain)
+{
+    for (uint32_t i = 0; i < before->n; i++) {
+        struct jst_tstate *t = before->tracking->v[i];
+
+        if (jst_pool_find(now, before->v[i].key, i) == now->n) {
+            __atomic_store_n(&t->drain, drain, __ATOMIC_RELAXED);
+            set_draining(t, 0, JST_DRAIN_REMOVED);
         } else {
-            __atomic_store_n(&now->tracking->v[i]->drain, 0, __ATOMIC_RELAXED);
-            __atomic_store_n(&now->tracking->v[i]->draining, 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&t->drain, 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&t->draining, 0, __ATOMIC_RELAXED);
         }
     }
     jst_states_changed(now->tracking->states);

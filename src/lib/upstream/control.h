@@ -32,10 +32,12 @@ void jst_control_added(struct jst_pool *p, uint32_t target, uint64_t now_ms);
  *  place `p` is about to take. */
 void jst_control_inherit(struct jst_pool *p, const struct jst_pool *before);
 
-/** `now` has taken the place of `before`: targets that are gone drain by that number (0: without
- *  one) and are removed, all others are ready. */
-void jst_control_replaced(struct jst_pool *before, struct jst_pool *now, uint64_t drain,
-                          uint64_t now_ms);
+/** `next` is about to take the place of `before`: what was told to its new targets when they were
+ *  in the pool some time ago counts no more. */
+void jst_control_replacing(const struct jst_pool *before, struct jst_pool *next, uint64_t now_ms);
+/** It has: targets that are gone drain by that number (0: without one) and are removed, those that
+ *  stay are ready. */
+void jst_control_replaced(struct jst_pool *before, struct jst_pool *now, uint64_t drain);
 
 /** What runs at any of its targets is found by that number (0: by none); they take requests as
  *  before. */

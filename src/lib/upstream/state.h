@@ -62,7 +62,7 @@ struct jst_tstate {
 
 /* Of a pool. Zeroed at first; what hangs on it is made and freed by the part that it belongs to. */
 struct jst_pstate {
-    struct jst_budget budget; /* of further tries */
+    struct jst_budget budget;     /* of further tries */
     struct jst_slots_told *slots; /* slots.c: what was said of them; NULL: it has none */
     struct jst_state_id id;
     struct jst_queue *queue; /* owned; atomic, set once: who waits for its targets (queue.h) */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Which slot of an upstream takes a request: rules, what was said while it runs, weights. */
 #include "upstream/slots.h"
+#include "../../fail_malloc.h"
+#include "base/buf.h"
 #include "base/rand.h"
 
 #include <setjmp.h>
@@ -357,6 +359,42 @@ test_the_last_names_are_refused(void **state)
     jst_slots_destroy(&s[2]);
 }
 
+/* With every allocation failing once: an error each time, and nothing is left behind. */
+static void
+test_without_memory(void **state)
+{
+#ifndef CANNOT_FAIL_MALLOC
+    static const char *const values[] = {"1", "2"};
+    struct joist_slot_rule_conf rules[] = {
+        {.slot = "green", .header = "x", .values = values, .values_n = 2},
+        {.slot = "blue", .cookie = "y", .percent = 10},
+    };
+    struct joist_pool_conf conf = {
+        .name = "app", .slots = blue_green, .slots_n = 2, .slot_rules = rules, .slot_rules_n = 2};
+    size_t n = 1;
+
+    (void)state;
+    for (;; n++) {
+        struct jst_slots *s = NULL;
+        int rc;
+
+        jst_buf_thread_fini(); /* what its caches hold would not be asked of malloc */
+        failed = false;
+        fail_at = n;
+        rc = jst_slots_create(&s, &conf, numbers, states);
+        fail_at = 0;
+        assert_int_equal(rc, failed ? JOIST_E_NOMEM : JOIST_OK);
+        jst_slots_destroy(&s);
+        if (!failed) {
+            break;
+        }
+    }
+    assert_true(n > 5); /* it does allocate */
+#else
+    (void)state;
+#endif
+}
+
 int
 main(void)
 {
@@ -373,6 +411,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_what_was_said_outlives_a_configuration, begin, end),
         cmocka_unit_test_setup_teardown(test_nothing_is_said_of_a_new_slot, begin, end),
         cmocka_unit_test_setup_teardown(test_the_last_names_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(test_without_memory, begin, end),
     };
 
     return cmocka_run_group_tests_name("upstream/slots", tests, NULL, NULL);
