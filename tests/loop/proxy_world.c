@@ -132,6 +132,7 @@ on_done(struct jst_service *svc, struct jst_stream *s)
     struct world *w = world_of(svc);
 
     w->done++;
+    jst_upool_let_go(&s->upools);
     w->last_why = s->why;
     w->last_status = s->status;
     w->last_gone = s->client_gone;

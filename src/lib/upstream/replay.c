@@ -93,6 +93,10 @@ jst_replay_ask(struct jst_replay *r, size_t credit, bool *feed)
 {
     size_t more;
 
+    *feed = false;
+    if (!r->under_way) { /* a try that is given up: its credit is not the next one's */
+        return 0;
+    }
     r->room += credit;
     r->asked += credit;
     more = r->asked > r->granted ? r->asked - r->granted : 0;

@@ -164,11 +164,24 @@ fits_budget(struct jst_guard *g)
     return g->tokens > 0 || jst_guard_take_token(g);
 }
 
+/* The hedge may have gone by a newer edition of the pool, which counts its targets otherwise. */
+static void
+add_tried_of_hedge(struct jst_guard *g)
+{
+    const struct jst_pool *pool = g->call->upool->pool;
+    const struct jst_target *t = jst_call_target(g->now);
+    uint32_t i = jst_pool_find(pool, t->key, g->now->target);
+
+    if (i < pool->n) {
+        add_tried(g->call, i);
+    }
+}
+
 static void
 go_on(struct jst_guard *g, int why, uint16_t status, bool connect)
 {
     if (g->now != g->call) { /* both were in vain */
-        add_tried(g->call, g->now->target);
+        add_tried_of_hedge(g);
         *g->call->target_name = *g->now->target_name;
     }
     leave_target(g->call, why, status);

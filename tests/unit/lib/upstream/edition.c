@@ -9,6 +9,10 @@ static const struct joist_target_conf targets[] = {{.url = "http://127.0.0.1:1",
                                                    {.url = "http://127.0.0.1:3", .weight = 1},
                                                    {.url = "http://127.0.0.1:4", .weight = 1}};
 
+static const struct joist_hedge_conf hedge = {.after_ms = 100};
+static const struct joist_retry_conf retry = {
+    .attempts = 3, .on_failure = true, .budget_percent = 100};
+
 struct world {
     struct rig r;
     struct jst_pool *spare;   /* of all four targets: where new ones are taken from */
@@ -28,16 +32,23 @@ conf_of(size_t n)
 }
 
 static void
-start(struct world *w, size_t n)
+start_conf(struct world *w, const struct joist_pool_conf *conf)
 {
-    struct joist_pool_conf conf = conf_of(n);
     struct joist_pool_conf all = conf_of(4);
 
-    rig_init_conf(&w->r, &conf);
+    rig_init_conf(&w->r, conf);
     rig_make_pool(&w->spare, &all);
     w->changed = NULL;
     w->current = w->r.upool;
     jst_upool_keep_at(w->r.upool, &w->current);
+}
+
+static void
+start(struct world *w, size_t n)
+{
+    struct joist_pool_conf conf = conf_of(n);
+
+    start_conf(w, &conf);
 }
 
 static void
@@ -183,6 +194,46 @@ test_a_call_goes_on_in_the_pool_as_it_is_now(void **state)
     stop(&w);
 }
 
+/* The hedge goes by a newer edition, where there are more targets than its call's has. */
+static void
+test_a_hedge_in_the_pool_as_it_is_now(void **state)
+{
+    static const uint32_t all[] = {0, 1, 2, 3};
+    struct jst_upool_hold *holds = NULL;
+    struct joist_pool_conf conf = conf_of(2);
+    struct caller c;
+    struct world w;
+
+    (void)state;
+    conf.hedge = &hedge;
+    conf.retry = &retry;
+    start_conf(&w, &conf);
+    rig_prepare(&c, JST_METHOD_GET);
+    c.call.holds = &holds;
+    jst_upstream_call(w.current, &c.call, &c.target);
+    c.call.connected = true;
+    change(&w, all, 4);
+    jst_control_removed(w.r.pool, ""); /* those of before: not in the way of new ones */
+    rig_wait(&w.r, 100);
+    assert_int_equal(fakes_n, 2);
+    assert_ptr_equal(fakes[1].call->upool, w.current);
+    fakes[1].call->connected = true;
+    fake_fail(&fakes[0], JOIST_E_RESET, true);
+    fake_fail(&fakes[1], JOIST_E_RESET, true);
+    rig_wait(&w.r, 1000);
+    assert_int_equal(c.why, 0);
+    assert_int_equal(fakes_n, 3);
+    assert_ptr_equal(c.call.upool, w.current);
+    assert_true(fakes[2].port != fakes[0].port);
+    for (uint8_t i = 0; i < c.call.tried_n; i++) {
+        assert_true(c.call.tried[i] < w.changed->n);
+    }
+    jst_upstream_cancel(&c.call, JOIST_E_CANCELED);
+    rig_finish(&w.r);
+    jst_upool_let_go(&holds);
+    stop(&w);
+}
+
 static void
 test_who_was_removed_is_chosen_by_nobody(void **state)
 {
@@ -287,6 +338,7 @@ main(void)
         cmocka_unit_test(test_many_changes_make_no_chain),
         cmocka_unit_test(test_turns_go_on),
         cmocka_unit_test(test_a_call_goes_on_in_the_pool_as_it_is_now),
+        cmocka_unit_test(test_a_hedge_in_the_pool_as_it_is_now),
         cmocka_unit_test(test_who_was_removed_is_chosen_by_nobody),
         cmocka_unit_test(test_a_deadline_cuts_its_own_drain_alone),
         cmocka_unit_test(test_a_newer_drain_has_another_deadline),

@@ -361,6 +361,43 @@ test_body_is_sent_again(void **state)
     tries_finish(&r);
 }
 
+/* What a try that is given up asks for is no credit of the next one. */
+static void
+test_who_is_given_up_asks_for_nothing(void **state)
+{
+    struct joist_retry_conf retry = tries_retry(2);
+    struct body_source from;
+    struct caller a;
+    struct rig r;
+
+    (void)state;
+    tries_init(&r, &retry, NULL, 3);
+    run_with_body(&r, &a, &from, JST_METHOD_PUT);
+    tries_connect();
+    ask_body(&a, 10000);
+    give_body(&a, 5000);
+    tries_head(&a.call, 503);
+    ask_body(&a, 5000); /* the rest of it has left, and its response still goes on */
+    assert_int_equal(from.credit, 10000);
+    tries_end(&fakes[0], &a.call);
+    rig_turn(&r);
+    assert_int_equal(fakes_n, 2);
+    tries_connect();
+    rig_turn(&r);
+    assert_int_equal(fakes[1].body_bytes, 0);
+    ask_body(&a, 3000);
+    rig_turn(&r);
+    assert_int_equal(fakes[1].body_bytes, 3000);
+    ask_body(&a, 7000);
+    assert_int_equal(from.credit, 10000);
+    rig_turn(&r);
+    assert_int_equal(fakes[1].body_bytes, 5000);
+    jst_upstream_end(&a.call, NULL);
+    tries_head(&a.call, 200);
+    tries_end(&fakes[1], &a.call);
+    tries_finish(&r);
+}
+
 static void
 test_a_large_body_is_not_kept(void **state)
 {
@@ -428,6 +465,7 @@ main(void)
         cmocka_unit_test(test_connects),
         cmocka_unit_test(test_backoff_is_bounded),
         cmocka_unit_test(test_body_is_sent_again),
+        cmocka_unit_test(test_who_is_given_up_asks_for_nothing),
         cmocka_unit_test(test_a_large_body_is_not_kept),
         cmocka_unit_test(test_refused_body),
     };
