@@ -59,7 +59,8 @@ int joist_upstream_weight(struct joist_engine *e, const char *pool, const char *
                           uint32_t weight, struct joist_err *err);
 
 /**
- * Nothing new for the target (`url` NULL: for all of the pool), until joist_upstream_ready().
+ * Nothing new for the target (`url` NULL: for all of the pool), until joist_upstream_ready(); but
+ * clients that are bound to it (joist_sticky_conf) still come until the deadline.
  * Requests under way end; those that are left after `deadline_ms` (JOIST_FOREVER: none) are cut:
  * 502, or the connection if the response had begun. Tunnels: see enum joist_tunnel_policy. A second
  * drain sets another deadline. JOIST_E_INVAL (no such policy), JOIST_E_LIMIT (65536 drains have

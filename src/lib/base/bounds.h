@@ -71,6 +71,9 @@
 #define JST_HEADER_COUNT_MAX 1000u
 #define JST_THREADS_MAX      256u
 #define JST_LISTENERS_MAX    1024u
+/* 48 bytes each; clients, so to speak, of a whole country's provider. */
+#define JST_STICKY_TABLE_MAX  10000000u
+#define JST_STICKY_TTL_MS_MAX (400ull * 86400000) /* what browsers keep a cookie for at most */
 
 /* -- fixed -- */
 /* Credit of one stream and direction: bytes that may be under way between its two sockets. The

@@ -146,6 +146,7 @@ check_pools(struct jst_report *r, const struct joist_conf *conf)
             WRONG(r, &p->pos, "upstream '%s' has no targets", p->name);
         }
         jst_report_balance(r, p);
+        jst_report_sticky(r, p);
         jst_report_slots(r, conf, p);
         jst_report_health(r, p);
         for (size_t t = 0; t < p->targets_n; t++) {

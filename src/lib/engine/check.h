@@ -34,6 +34,9 @@ void jst_report_target(struct jst_report *r, const struct joist_target_conf *t);
 /** The part of it about one pool's strategy, outlier and breaker. */
 void jst_report_balance(struct jst_report *r, const struct joist_pool_conf *pool);
 
+/** The part of it about who is bound to its targets. */
+void jst_report_sticky(struct jst_report *r, const struct joist_pool_conf *pool);
+
 /** The part of it about one pool's slots and the rules that choose one. */
 void jst_report_slots(struct jst_report *r, const struct joist_conf *conf,
                       const struct joist_pool_conf *pool);

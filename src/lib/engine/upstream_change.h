@@ -19,6 +19,7 @@ struct jst_change {
     uint32_t weight;
     uint32_t weight_before;
     uint64_t drain;
+    uint64_t drain_until_ms;
 };
 
 /** Fill `err` (may be NULL); returns the code. */

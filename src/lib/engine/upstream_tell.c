@@ -82,7 +82,7 @@ edit_drain(void *ctx, struct jst_pool *now, struct jst_pool **out)
     if (rc < 0) {
         return rc;
     }
-    jst_control_drain(now, c->identity, c->drain);
+    jst_control_drain(now, c->identity, c->drain, c->drain_until_ms);
     if (c->drain == 0) {
         JST_LOG(&c->e->log->log, INFO, UPSTREAM_READY, "upstream=%s target=%s", c->pool,
                 c->url != NULL ? c->identity : "all");
@@ -113,7 +113,7 @@ edit_planned(void *ctx, struct jst_pool *now, struct jst_pool **out)
     }
     rc = jst_order_cut(d->c.e, &d->plan);
     if (rc < 0) {
-        jst_control_drain(now, d->c.identity, 0);
+        jst_control_drain(now, d->c.identity, 0, 0);
     }
     return rc;
 }
@@ -124,6 +124,7 @@ joist_upstream_drain(struct joist_engine *e, const char *pool, const char *url,
 {
     struct planned d = {.plan = {.after_ms = deadline_ms, .tunnels = tunnels}};
     int rc = jst_change_init(&d.c, e, pool, url, err);
+    uint64_t now_ms;
 
     if (rc < 0) {
         return rc;
@@ -131,6 +132,8 @@ joist_upstream_drain(struct joist_engine *e, const char *pool, const char *url,
     if ((unsigned)tunnels > JOIST_TUNNEL_DELAY) {
         return jst_change_fail(err, JOIST_E_INVAL, "what becomes of tunnels is keep, cut or delay");
     }
+    now_ms = jst_engine_now_ms();
+    d.c.drain_until_ms = deadline_ms < JST_NEVER - now_ms ? now_ms + deadline_ms : JST_NEVER;
     return jst_change_run(&d.c, edit_planned, NULL);
 }
 

@@ -42,6 +42,15 @@ struct jst_upool_hold {
     struct jst_upool *upool; /* counted */
 };
 
+/* Whom its client is bound to; private to upstream/ (sticky.c). */
+struct jst_bond {
+    uint64_t key; /* in the table; 0: the client is not known */
+    uint64_t id;  /* jst_tstate.sticky_id of the target; 0: nobody */
+    bool looked;  /* the request was asked */
+    bool renew;   /* our own cookie has to be set again */
+    bool stays;   /* whoever answers this call, its client is bound as it was */
+};
+
 /** One request to an origin. */
 struct jst_call {
     /* set by the caller before the start; borrowed for the call's life (a retry prints them again)
@@ -93,7 +102,8 @@ struct jst_call {
     struct jst_slice *target_name;         /* the caller's: says where it is tried */
     void (*forget)(struct jst_call *call); /* while it waits: how it leaves what it waits in */
     struct jst_account account;
-    struct jst_guard *guard;   /* arena; NULL: nothing stands between it and its caller */
+    struct jst_guard *guard; /* arena; NULL: nothing stands between it and its caller */
+    struct jst_bond bond;
     struct jst_waiter *waiter; /* while it waits for a target (queued.c); owned */
     uint64_t queue_seq;        /* where it stood when it was refused what it had waited for */
     uint64_t queue_since_ms;

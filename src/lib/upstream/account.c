@@ -266,6 +266,7 @@ static void
 account_head(struct jst_sink *s, const struct jst_head *head)
 {
     struct jst_call *call = call_of(s);
+    struct jst_head copy;
 
     if (head->status >= 200 || head->status == 101) {
         add_latency(call, head->status >= 500);
@@ -273,6 +274,9 @@ account_head(struct jst_sink *s, const struct jst_head *head)
             judge(call, BAD, 0, head->status);
         } else if (head->status == 101 || call->account.ticket != 0) {
             judge(call, GOOD, 0, head->status);
+        }
+        if (call->upool->pool->tracking->sticky != NULL) {
+            head = jst_sticky_head(call, head, &copy);
         }
     }
     if (head->status == 101) {

@@ -139,12 +139,26 @@ place(struct jst_live *live, struct jst_call *call)
 
 /* ---- starting again ---- */
 
-/* Its HTTP/2 takes no extended CONNECT: the upgrade needs HTTP/1.1, now and from now on. */
-static bool
-wants_http1(const struct jst_call *call, int why)
+bool
+jst_call_is_websocket(const struct jst_call *call)
 {
-    return why == JOIST_E_UNSUPPORTED && call->upgrade && call->lane == JST_LANE_ANY && call->h2 &&
-           jst_call_target(call)->tls_h1 != NULL;
+    return jst_slice_ieq(call->req->upgrade_to, JST_S("websocket"));
+}
+
+/* Its HTTP/2 takes no such upgrade: nothing was sent. HTTP/1.1 may, now and as long as its HTTP/2
+ * is not opened anew; else another target. */
+static bool
+switch_otherwise(struct jst_live *live, struct jst_call *call, int why)
+{
+    if (jst_call_is_websocket(call) && live->h2_n > 0) { /* of other upgrades it says nothing */
+        live->upgrade_h1 = true;
+    }
+    if (call->lane != JST_LANE_ANY || jst_call_target(call)->tls_h1 == NULL) {
+        return jst_retry_elsewhere(call, why);
+    }
+    call->lane = JST_LANE_UPGRADE;
+    place(live, call);
+    return true;
 }
 
 /* Did the origin surely do nothing with it? */
@@ -177,11 +191,8 @@ jst_call_restart(struct jst_live *live, struct jst_call *call, int why)
         connect_and_start(live, call);
         return true;
     }
-    if (wants_http1(call, why)) {
-        live->upgrade_h1 = true;
-        call->lane = JST_LANE_UPGRADE;
-        place(live, call);
-        return true;
+    if (why == JOIST_E_UNSUPPORTED && call->upgrade && call->h2) {
+        return switch_otherwise(live, call, why);
     }
     if (call->retries >= JST_UPSTREAM_RETRIES_MAX || !was_untouched(call, why)) {
         return false;
@@ -198,13 +209,24 @@ jst_call_restart(struct jst_live *live, struct jst_call *call, int why)
 
 /* ---- the first start ---- */
 
+/* An upgrade that its HTTP/2 does not take, as far as is known? */
+static bool
+needs_http1(const struct jst_live *live, const struct jst_call *call)
+{
+    if (!call->upgrade || jst_call_target(call)->tls_h1 == NULL) {
+        return false;
+    }
+    return live->upgrade_h1 ||
+           (live->lanes[JST_LANE_ANY].proto == JST_LANE_H2 && !jst_call_is_websocket(call));
+}
+
 void
 jst_call_place(struct jst_call *call)
 {
     struct jst_live *live = jst_call_live(call);
 
     call->tls_error = JST_SLICE_NONE;
-    call->lane = call->upgrade && live->upgrade_h1 ? JST_LANE_UPGRADE : JST_LANE_ANY;
+    call->lane = needs_http1(live, call) ? JST_LANE_UPGRADE : JST_LANE_ANY;
     place(live, call);
 }
 
@@ -221,6 +243,7 @@ jst_call_reset(struct jst_call *call)
     call->held_trailers = NULL;
     call->detail = NULL;
     call->account.open = false;
+    call->bond = (struct jst_bond){0};
     call->retry_after_s = 0;
     call->waiter = NULL;
     call->queue_seq = 0;

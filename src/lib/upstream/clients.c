@@ -287,6 +287,7 @@ on_opened(struct jst_client *dial, struct jst_client *now, void *ctx)
     now->addrs_version = dial->addrs_version;
     jst_list_remove(&dial->pool_link);
     live->h2_n += now->h2;
+    live->upgrade_h1 = live->upgrade_h1 && !now->h2;
     if (now->h2 && live->h2_streams > 0) {
         now->calls_hint = live->h2_streams;
         now->calls_max = JST_MIN(now->calls_max, live->h2_streams);
@@ -320,6 +321,9 @@ on_gone(struct jst_client *c, void *ctx, int why)
         return;
     }
     live->h2_n -= c->h2;
+    if (live->h2_n == 0 && live->tls_name.n == 0) {
+        live->upgrade_h1 = false; /* what it said went with it; or no call would ask again */
+    }
     if (is_awaited(live)) { /* for room that it had had */
         jst_wait_pump(live);
     }

@@ -45,13 +45,14 @@ set_draining(struct jst_tstate *t, uint32_t clear, uint32_t set)
 }
 
 void
-jst_control_drain(struct jst_pool *p, const char *identity, uint64_t drain)
+jst_control_drain(struct jst_pool *p, const char *identity, uint64_t drain, uint64_t until_ms)
 {
     for (uint32_t i = 0; i < p->n; i++) {
         if (jst_target_has_identity(&p->v[i], identity)) {
             struct jst_tstate *t = p->tracking->v[i];
 
             __atomic_store_n(&t->drain, drain, __ATOMIC_RELAXED);
+            __atomic_store_n(&t->drain_until_ms, until_ms, __ATOMIC_RELAXED);
             set_draining(t, JST_DRAIN_TOLD, drain != 0 ? JST_DRAIN_TOLD : 0);
         }
     }
@@ -112,6 +113,7 @@ jst_control_inherit(struct jst_pool *p, const struct jst_pool *before)
             to->override_of = from->override_of;
             __atomic_store_n(&to->weight_override, from->weight_override, __ATOMIC_RELAXED);
             __atomic_store_n(&to->drain, from->drain, __ATOMIC_RELAXED);
+            __atomic_store_n(&to->drain_until_ms, from->drain_until_ms, __ATOMIC_RELAXED);
             set_draining(to, JST_DRAIN_TOLD, from->draining & JST_DRAIN_TOLD);
         }
     }

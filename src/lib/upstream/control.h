@@ -22,8 +22,9 @@ void jst_control_weight(struct jst_pool *p, const char *identity, uint32_t weigh
 /** What the first of them was told. */
 uint32_t jst_control_told_weight(const struct jst_pool *p, const char *identity);
 /** `drain`: a number of this drain, by which jst_cut_plan() finds its calls; 0: the drain is over.
+ *  `until_ms`: its deadline, by the monotonic clock; clients that are bound there come until then.
  */
-void jst_control_drain(struct jst_pool *p, const char *identity, uint64_t drain);
+void jst_control_drain(struct jst_pool *p, const char *identity, uint64_t drain, uint64_t until_ms);
 void jst_control_removed(struct jst_pool *p, const char *identity);
 /** It is in the pool anew: whatever it was told before. */
 void jst_control_added(struct jst_pool *p, uint32_t target, uint64_t now_ms);

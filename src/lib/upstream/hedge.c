@@ -181,6 +181,8 @@ jst_hedge_start(struct jst_guard *g)
     h->source.ops = &source_ops;
     fill(h, call);
     jst_call_init(call->upool, &h->call);
+    h->call.bond = call->bond;
+    h->call.bond.stays = call->bond.id != 0; /* to be slow once is no reason to move */
     h->call.target_name = &h->target_name;
     h->call.tries_left = 0;
     memcpy(h->call.tried, call->tried, sizeof(call->tried));

@@ -67,7 +67,7 @@ struct jst_live {
     uint32_t magic;               /* it travels as the clients' ev_ctx */
     uint8_t proxy_version;        /* each connection names one client: it serves one call */
     bool direct;                  /* plain HTTP/1.1, or a PROXY header: no dials */
-    bool upgrade_h1;              /* learnt: its HTTP/2 takes no extended CONNECT */
+    bool upgrade_h1; /* learnt: its HTTP/2 takes no extended CONNECT; a new connection may */
 };
 
 struct jst_upstreams {
@@ -122,7 +122,7 @@ jst_call_live(const struct jst_call *call)
  *  JST_PICK_FULL: it must wait for one (queued.c). Those of call->tried are passed over while there
  *  is another; call->only_untried: then -1. `*ticket` is for the call's account, which must be
  * begun then; where targets have a limit, one of its slots is taken. */
-int jst_upool_pick(struct jst_upool *p, const struct jst_call *call, jst_breaker_ticket *ticket);
+int jst_upool_pick(struct jst_upool *p, struct jst_call *call, jst_breaker_ticket *ticket);
 
 /** Is there one that it could wait for, if that is full? */
 bool jst_upool_may_wait(struct jst_upool *p, const struct jst_call *call);
@@ -254,6 +254,9 @@ void jst_hold_start(struct jst_live *live, struct jst_client *c, struct jst_call
 
 /** May the call be run again? Then it was started. */
 bool jst_call_restart(struct jst_live *live, struct jst_call *call, int why);
+
+/** Does it ask for WebSocket, which HTTP/2 can carry? */
+bool jst_call_is_websocket(const struct jst_call *call);
 
 /** It was counted to its target: take or open a connection there. */
 void jst_call_place(struct jst_call *call);

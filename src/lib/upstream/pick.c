@@ -28,17 +28,30 @@ now_ms(const struct jst_upool *p)
 
 /* ---- what fits ---- */
 
-bool
-jst_ask_was_tried(const struct jst_ask *a, uint32_t i)
+static bool
+was_tried(const struct jst_call *call, uint32_t i)
 {
-    const struct jst_call *call = a->call;
-
     for (uint32_t k = 0; k < call->tried_n; k++) {
         if (call->tried[k] == i) {
             return true;
         }
     }
     return false;
+}
+
+/* HTTP/1.1 switches to anything, and https may always speak that on a connection of its own. HTTP/2
+ * alone takes WebSockets by extended CONNECT (RFC 8441), unless it has said that it does not. */
+static bool
+can_switch(const struct jst_ask *a, uint32_t i)
+{
+    return !a->p->pool->v[i].h2c ||
+           (!a->p->v[i].live->upgrade_h1 && jst_call_is_websocket(a->call));
+}
+
+bool
+jst_ask_takes(const struct jst_ask *a, uint32_t i)
+{
+    return (a->again || !was_tried(a->call, i)) && (!a->call->upgrade || can_switch(a, i));
 }
 
 /* ---- without a view: equal weights, nothing tracked ---- */
@@ -153,14 +166,51 @@ pick(struct jst_ask *a, jst_breaker_ticket *ticket)
     return a->p->view == NULL ? pick_plain(a) : pick_listed(a, ticket);
 }
 
+/* Any that fits, but rather one that it has not been to. */
 static int
-pick_or_again(struct jst_ask *a, jst_breaker_ticket *ticket)
+pick_any(struct jst_ask *a, jst_breaker_ticket *ticket)
 {
     int i = pick(a, ticket);
 
-    if (i < 0 && a->picky && !a->call->only_untried) {
+    if (i < 0 && a->picky && a->call->tried_n > 0 && !a->call->only_untried) {
         a->again = true;
         i = pick(a, ticket);
+    }
+    return i;
+}
+
+/* ---- for one client ---- */
+
+/* In order, though it may take nothing new? */
+static bool
+takes_bound(const struct jst_upool *p, uint32_t i)
+{
+    const struct jst_tstate *state = p->pool->tracking->v[i];
+
+    return p->view->v[i].weight > 0 ||
+           (!jst_tstate_takes_new(state) && jst_tstate_takes_bound(state, now_ms(p)) &&
+            !jst_tstate_is_out(state, now_ms(p)));
+}
+
+/* Where its client was before; else another, to which it goes from now on. One that this call has
+ * been to keeps its client until another has answered; one that cannot make the tunnel keeps it. */
+static int
+pick_bound(struct jst_ask *a, struct jst_call *call, jst_breaker_ticket *ticket)
+{
+    int bound = jst_sticky_find(a->p, call);
+    bool passed = bound >= 0 && !jst_ask_fits(a, (uint32_t)bound);
+    int i;
+
+    if (bound >= 0 && !passed && takes_bound(a->p, (uint32_t)bound) &&
+        may_go(a, (uint32_t)bound, ticket)) {
+        return bound;
+    }
+    if (passed && !was_tried(call, (uint32_t)bound)) {
+        call->bond.stays = true;
+    }
+    i = pick_any(a, ticket);
+    if (i >= 0 && !passed) {
+        jst_sticky_bind(a->p, call, (uint32_t)i);
     }
     return i;
 }
@@ -173,11 +223,16 @@ is_waited_for(const struct jst_upool *p)
     return t != NULL && t->max_inflight > 0 && jst_queue_is_used(jst_queue_of(t->pool));
 }
 
-int
-jst_upool_pick(struct jst_upool *p, const struct jst_call *call, jst_breaker_ticket *ticket)
+static bool
+is_picky(const struct jst_call *call)
 {
-    struct jst_ask a = {
-        .p = p, .call = call, .picky = call != NULL && call->tried_n > 0, .look = is_waited_for(p)};
+    return call != NULL && (call->tried_n > 0 || call->upgrade);
+}
+
+int
+jst_upool_pick(struct jst_upool *p, struct jst_call *call, jst_breaker_ticket *ticket)
+{
+    struct jst_ask a = {.p = p, .call = call, .picky = is_picky(call), .look = is_waited_for(p)};
     int i;
 
     *ticket = 0;
@@ -187,18 +242,22 @@ jst_upool_pick(struct jst_upool *p, const struct jst_call *call, jst_breaker_tic
             JST_STAT_ADD(p->u->local, upstream_panics, 1);
         }
     }
-    i = pick_or_again(&a, ticket);
+    if (call != NULL && p->pool->tracking != NULL && p->pool->tracking->sticky != NULL) {
+        i = pick_bound(&a, call, ticket);
+    } else {
+        i = pick_any(&a, ticket);
+    }
     return i < 0 && a.full ? JST_PICK_FULL : i;
 }
 
 bool
 jst_upool_may_wait(struct jst_upool *p, const struct jst_call *call)
 {
-    struct jst_ask a = {.p = p, .call = call, .picky = call->tried_n > 0, .look = true};
+    struct jst_ask a = {.p = p, .call = call, .picky = is_picky(call), .look = true};
     jst_breaker_ticket ticket;
 
     jst_view_refresh(p);
-    (void)pick_or_again(&a, &ticket);
+    (void)pick_any(&a, &ticket);
     return a.full;
 }
 
@@ -207,7 +266,7 @@ jst_upool_confirm(struct jst_upool *p, const struct jst_call *call, uint32_t tar
                   jst_breaker_ticket *ticket)
 {
     struct jst_ask a = {
-        .p = p, .call = call, .picky = call->tried_n > 0, .again = !call->only_untried};
+        .p = p, .call = call, .picky = is_picky(call), .again = !call->only_untried};
 
     *ticket = 0;
     jst_view_refresh(p);

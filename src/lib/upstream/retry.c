@@ -67,12 +67,15 @@ jst_retry_log(const struct jst_call *call)
             JST_PRI(call->id));
 }
 
-/* Nothing of it has left. Who found no target in time has not failed there. */
+/* Nothing of it has left: there is no connection, or one that cannot carry an upgrade. Who found no
+ * target in time has not failed there. */
 static bool
 is_connect_failure(const struct jst_call *call, int why)
 {
-    return call->target != JST_TARGET_NONE && !call->connected && !call->got_bytes &&
-           jst_is_fault(why);
+    if (call->target == JST_TARGET_NONE || call->got_bytes) {
+        return false;
+    }
+    return why == JOIST_E_UNSUPPORTED ? call->upgrade : !call->connected && jst_is_fault(why);
 }
 
 /* ---- without a guard ---- */

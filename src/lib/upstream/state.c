@@ -6,6 +6,7 @@
 #include "upstream/health_record.h"
 #include "upstream/queue.h"
 #include "upstream/slots.h"
+#include "upstream/sticky_table.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -177,7 +178,7 @@ make_key(const char *pool, const char *key)
 }
 
 static struct jst_tstate *
-make_target(struct jst_states *s, char *take_key, uint64_t now_ms)
+make_target(struct jst_states *s, char *take_key, size_t part, uint64_t now_ms)
 {
     struct jst_tstate *t = aligned_alloc(JST_CACHE_LINE, sizeof(*t));
 
@@ -188,6 +189,7 @@ make_target(struct jst_states *s, char *take_key, uint64_t now_ms)
     memset(t, 0, sizeof(*t));
     t->since_ms = now_ms;
     t->weight_override = JST_WEIGHT_OWN;
+    t->sticky_id = jst_sticky_id(take_key, part);
     insert(&s->targets, &t->id, take_key);
     return t;
 }
@@ -208,7 +210,7 @@ jst_states_acquire(struct jst_states *s, const char *pool, const char *key, uint
         t = JST_CONTAINER(id, struct jst_tstate, id);
         free(full);
     } else {
-        t = make_target(s, full, now_ms);
+        t = make_target(s, full, strlen(full) - strlen(key), now_ms);
     }
     if (t != NULL) {
         t->id.refs++;
@@ -363,6 +365,7 @@ jst_states_release_pool(struct jst_states *s, struct jst_pstate **take)
     if (let_go(&s->pools, &p->id)) {
         jst_queue_destroy(&p->queue);
         jst_slots_told_free(&p->slots);
+        jst_sticky_table_destroy(&p->sticky);
         free(p);
     }
     pthread_mutex_unlock(&s->lock);

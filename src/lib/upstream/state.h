@@ -54,6 +54,8 @@ struct jst_tstate {
     uint32_t weight_override; /* instead of the configuration's; 0: as if draining, but for good;
                                  JST_WEIGHT_OWN: none */
     uint64_t drain;           /* number of the drain that JST_DRAIN_TOLD is about; 0: none */
+    uint64_t drain_until_ms;  /* ... and its deadline */
+    uint64_t sticky_id;       /* constant: stands for it where clients are bound to it; never 0 */
     struct jst_breaker breaker;
     struct jst_health_record *health; /* owned; atomic: made once, by the first pool that checks it;
                                          or NULL */
@@ -66,10 +68,12 @@ struct jst_pstate {
     struct jst_slots_told *slots; /* slots.c: what was said of them; NULL: it has none */
     struct jst_state_id id;
     struct jst_queue *queue; /* owned; atomic, set once: who waits for its targets (queue.h) */
+    struct jst_sticky_table *sticky; /* owned; atomic; NULL: nobody was bound yet (sticky.c) */
 };
 
 struct jst_health_record; /* health_record.h */
 struct jst_states;
+struct jst_sticky_table;
 
 /** JOIST_E_NOMEM. */
 int jst_states_create(struct jst_states **out);
@@ -129,6 +133,17 @@ jst_tstate_takes_new(const struct jst_tstate *t)
 {
     return __atomic_load_n(&t->draining, __ATOMIC_RELAXED) == 0 &&
            __atomic_load_n(&t->weight_override, __ATOMIC_RELAXED) != 0;
+}
+
+/** What is bound to it, though it may take nothing new: not when it is removed, nor behind the
+ *  deadline of its drain. */
+static inline bool
+jst_tstate_takes_bound(const struct jst_tstate *t, uint64_t now_ms)
+{
+    uint32_t draining = __atomic_load_n(&t->draining, __ATOMIC_RELAXED);
+
+    return draining == 0 || (draining == JST_DRAIN_TOLD &&
+                             __atomic_load_n(&t->drain_until_ms, __ATOMIC_RELAXED) > now_ms);
 }
 
 /** Its weight now, which is `own` in the configuration. */

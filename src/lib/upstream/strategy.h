@@ -29,10 +29,11 @@ uint64_t jst_strategy_draw(struct jst_upool *p, uint64_t below);
 
 /* ---- pick.c ---- */
 
-bool jst_ask_was_tried(const struct jst_ask *a, uint32_t i);
+/** Of a picky one. */
+bool jst_ask_takes(const struct jst_ask *a, uint32_t i);
 
 static inline bool
 jst_ask_fits(const struct jst_ask *a, uint32_t i)
 {
-    return !a->picky || a->again || !jst_ask_was_tried(a, i);
+    return !a->picky || jst_ask_takes(a, i);
 }

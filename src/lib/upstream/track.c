@@ -55,6 +55,19 @@ copy_text(char **out, const char *text)
     return text == NULL || *out != NULL ? JOIST_OK : JOIST_E_NOMEM;
 }
 
+/* What is made of the targets: anew for each set of them. */
+static int
+index_targets(struct jst_tracking *t, const struct jst_pool *p)
+{
+    if (p->strategy == JOIST_STRATEGY_HASH && p->n > 0 && (t->ring = make_ring(p)) == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    if (t->sticky != NULL && (t->sticky_index = jst_sticky_index_create(t)) == NULL) {
+        return JOIST_E_NOMEM;
+    }
+    return JOIST_OK;
+}
+
 static int
 fill_retry(struct jst_tracking *t, const struct joist_pool_conf *conf)
 {
@@ -124,14 +137,11 @@ fill(struct jst_tracking *t, const struct jst_pool *p, const struct joist_pool_c
             return JOIST_E_NOMEM;
         }
     }
-    if (add_health(t, conf->health) < 0) {
+    if (add_health(t, conf->health) < 0 ||
+        (conf->sticky != NULL && jst_sticky_create(&t->sticky, conf->sticky, t->pool) < 0)) {
         return JOIST_E_NOMEM;
     }
-    if (conf->strategy == JOIST_STRATEGY_HASH && p->n > 0) {
-        t->ring = make_ring(p);
-        return t->ring != NULL ? JOIST_OK : JOIST_E_NOMEM;
-    }
-    return JOIST_OK;
+    return index_targets(t, p);
 }
 
 int
@@ -192,16 +202,13 @@ jst_tracking_derive(struct jst_pool *p, const struct jst_pool *from, uint64_t no
     t->panicking = __atomic_load_n(&from->tracking->panicking, __ATOMIC_RELAXED);
     t->judging = false;
     t->ring = NULL;
+    t->sticky_index = NULL;
     t->n = 0;
     p->tracking = t; /* from here on freed with the pool */
     if (derive_states(t, p, from, now_ms) < 0) {
         return JOIST_E_NOMEM;
     }
-    if (p->strategy == JOIST_STRATEGY_HASH && p->n > 0) {
-        t->ring = make_ring(p);
-        return t->ring != NULL ? JOIST_OK : JOIST_E_NOMEM;
-    }
-    return JOIST_OK;
+    return index_targets(t, p);
 }
 
 void
@@ -217,10 +224,12 @@ jst_tracking_destroy(struct jst_tracking **take)
         jst_states_release(t->states, &t->v[i]);
     }
     jst_hash_ring_destroy(&t->ring);
+    jst_sticky_index_destroy(&t->sticky_index);
     if (t->derived) {
         free(t);
         return;
     }
+    jst_sticky_destroy(&t->sticky);
     jst_states_release_pool(t->states, &t->pool);
     jst_health_conf_destroy(&t->health);
     free(t->name);

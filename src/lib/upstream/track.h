@@ -10,17 +10,20 @@
  */
 #include "upstream/hash_ring.h"
 #include "upstream/state.h"
+#include "upstream/sticky.h"
 
 struct jst_health_conf; /* health_conf.h */
 
 struct jst_tracking {
-    bool derived;                   /* what is owned below is the base pool's, but for v and ring */
-    struct jst_states *states;      /* borrowed: the engine's */
-    struct jst_pstate *pool;        /* counted; what all configurations' pool of that name share */
-    char *name;                     /* owned; the pool's, for logs */
-    char *hash_name;                /* owned; of the header or cookie; or NULL */
-    struct jst_hash_ring *ring;     /* owned; JOIST_STRATEGY_HASH */
-    struct jst_health_conf *health; /* owned; NULL: off. Else each state has a record */
+    bool derived; /* what is owned below is the base pool's, but for v, ring and sticky_index */
+    struct jst_states *states;  /* borrowed: the engine's */
+    struct jst_pstate *pool;    /* counted; what all configurations' pool of that name share */
+    char *name;                 /* owned; the pool's, for logs */
+    char *hash_name;            /* owned; of the header or cookie; or NULL */
+    struct jst_hash_ring *ring; /* owned; JOIST_STRATEGY_HASH */
+    struct jst_sticky *sticky;  /* owned; NULL: clients are not bound */
+    struct jst_sticky_index *sticky_index; /* owned, also of a derived one */
+    struct jst_health_conf *health;        /* owned; NULL: off. Else each state has a record */
     enum joist_hash_by hash_by;
     struct joist_outlier_conf outlier; /* failures 0: off */
     struct joist_breaker_conf breaker; /* error_percent 0: off */

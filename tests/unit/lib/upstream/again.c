@@ -213,9 +213,7 @@ test_upgrade_needs_http1(void **state)
     run_call(&r, &get, JST_METHOD_GET);
     f = fake_opened(&fakes[0], true, 5);
     rig_turn(&r);
-    memset(&up, 0, sizeof(up));
-    run_call(&r, &up, JST_METHOD_GET);
-    up.call.upgrade = true;
+    run_upgrade(&r, &up, JST_S("websocket"));
     assert_ptr_equal(f->call, &up.call);
     fake_lose(f, &up.call, JOIST_E_UNSUPPORTED, false);
     assert_int_equal(fakes_n, 3);

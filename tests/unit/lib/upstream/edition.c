@@ -286,7 +286,7 @@ test_a_deadline_cuts_its_own_drain_alone(void **state)
     first = c[0].call.target == 0 ? 0 : 1;
     c[first].call.response.ops = &can_cancel;
     assert_int_equal(jst_target_identity(identity, sizeof(identity), targets[0].url), 0);
-    jst_control_drain(w.r.pool, identity, plan.drain);
+    jst_control_drain(w.r.pool, identity, plan.drain, JST_NEVER);
     assert_int_equal(jst_cut_begin(w.r.local.upstreams, &plan), 0);
     rig_wait(&w.r, 99);
     rig_turn(&w.r);
@@ -313,10 +313,10 @@ test_a_newer_drain_has_another_deadline(void **state)
     start(&w, 1);
     run_call(&w.r, &c, JST_METHOD_GET);
     c.call.response.ops = &can_cancel;
-    jst_control_drain(w.r.pool, "", 1);
+    jst_control_drain(w.r.pool, "", 1, JST_NEVER);
     assert_int_equal(jst_cut_begin(w.r.local.upstreams, &plan), 0);
     plan = (struct jst_cut_plan){.drain = 2, .after_ms = 300, .tunnels = JOIST_TUNNEL_KEEP};
-    jst_control_drain(w.r.pool, "", 2);
+    jst_control_drain(w.r.pool, "", 2, JST_NEVER);
     assert_int_equal(jst_cut_begin(w.r.local.upstreams, &plan), 0);
     rig_wait(&w.r, 200);
     rig_turn(&w.r);

@@ -379,7 +379,7 @@ test_new_address_is_told_what_its_name_was_told(void **state)
 
     (void)state;
     begin_with(&w, "http://app.test", JOIST_STRATEGY_LEAST_CONN);
-    jst_control_drain(w.pool, "http://app.test:80", 7);
+    jst_control_drain(w.pool, "http://app.test:80", 7, JST_NEVER);
     jst_control_weight(w.pool, "http://app.test:80", 9);
     answer(name_of(&w, 0), "10.0.0.1", NULL);
     for (int i = 0; i < 2; i++) { /* from the name, then from its other address */

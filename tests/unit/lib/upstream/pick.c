@@ -35,7 +35,7 @@ stop(struct rig *r)
 }
 
 static int
-pick(struct rig *r, const struct jst_call *call)
+pick(struct rig *r, struct jst_call *call)
 {
     jst_breaker_ticket ticket;
 
@@ -195,7 +195,7 @@ test_draining_takes_nothing(void **state)
     (void)state;
     start(&r, 4, &conf);
     for (size_t i = 0; i < 3; i++) {
-        state_of(&r, i)->draining = 1;
+        state_of(&r, i)->draining = JST_DRAIN_TOLD;
     }
     jst_states_changed(r.states);
     for (unsigned k = 0; k < 100; k++) {
@@ -205,7 +205,7 @@ test_draining_takes_nothing(void **state)
     state_of(&r, 3)->down = 1;
     jst_states_changed(r.states);
     assert_int_equal(pick(&r, NULL), 3); /* a panic uses what is broken, not what is drained */
-    state_of(&r, 3)->draining = 1;
+    state_of(&r, 3)->draining = JST_DRAIN_TOLD;
     jst_states_changed(r.states);
     assert_int_equal(pick(&r, NULL), -1);
     state_of(&r, 0)->draining = 0;

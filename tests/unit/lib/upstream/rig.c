@@ -185,6 +185,15 @@ run_call(struct rig *r, struct caller *c, enum jst_method method)
 }
 
 void
+run_upgrade(struct rig *r, struct caller *c, struct jst_slice to)
+{
+    rig_prepare(c, JST_METHOD_GET);
+    c->req.upgrade_to = to;
+    c->req.upgrade = c->call.upgrade = true;
+    jst_upstream_call(r->upool, &c->call, &c->target);
+}
+
+void
 run_many(struct rig *r, struct caller *v, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -56,4 +56,6 @@ uint64_t rig_now_ms(const struct rig *r);
 /* A caller whose call is not begun. */
 void rig_prepare(struct caller *c, enum jst_method method);
 void run_call(struct rig *r, struct caller *c, enum jst_method method);
+/* `to`: what it wants to switch to. */
+void run_upgrade(struct rig *r, struct caller *c, struct jst_slice to);
 void run_many(struct rig *r, struct caller *v, size_t n);

@@ -36,7 +36,7 @@ stop(struct rig *r)
 }
 
 static int
-pick(struct rig *r, const struct jst_call *call)
+pick(struct rig *r, struct jst_call *call)
 {
     jst_breaker_ticket ticket;
 
