@@ -4,24 +4,8 @@
  * which gives a slot other targets before it switches, is in deploy.c.
  */
 #include "engine/slots.h"
+#include "engine/upstream_change.h"
 #include "upstream/track.h"
-
-#include <stdarg.h>
-#include <stdio.h>
-
-int
-jst_slot_fail(struct joist_err *err, int code, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (err != NULL) {
-        *err = (struct joist_err){.code = code};
-        va_start(ap, fmt);
-        (void)vsnprintf(err->message, sizeof(err->message), fmt, ap);
-        va_end(ap);
-    }
-    return code;
-}
 
 static size_t
 find_pool(const struct jst_snapshot *s, const char *name)
@@ -44,14 +28,14 @@ jst_slot_find(struct jst_slot_at *out, struct joist_engine *e, const char *pool,
 
     pool = pool != NULL ? pool : "";
     if (state != JOIST_STATE_RUNNING && state != JOIST_STATE_DRAINING) {
-        return jst_slot_fail(err, JOIST_E_STATE, "the engine does not run");
+        return jst_change_fail(err, JOIST_E_STATE, "the engine does not run");
     }
     i = find_pool(s, pool);
     if (i == s->pools_n) {
-        return jst_slot_fail(err, JOIST_E_NOTFOUND, "there is no upstream '%.200s'", pool);
+        return jst_change_fail(err, JOIST_E_NOTFOUND, "there is no upstream '%.200s'", pool);
     }
     if (s->slots[i] == NULL) {
-        return jst_slot_fail(err, JOIST_E_UNSUPPORTED, "upstream '%.200s' has no slots", pool);
+        return jst_change_fail(err, JOIST_E_UNSUPPORTED, "upstream '%.200s' has no slots", pool);
     }
     *out = (struct jst_slot_at){.slots = s->slots[i], .upstream = pool};
     if (slot == NULL) {
@@ -59,8 +43,8 @@ jst_slot_find(struct jst_slot_at *out, struct joist_engine *e, const char *pool,
     }
     out->slot = jst_slots_find(out->slots, jst_slice_z(slot));
     if (out->slot == jst_slots_n(out->slots)) {
-        return jst_slot_fail(err, JOIST_E_NOTFOUND, "upstream '%.200s' has no slot '%.200s'", pool,
-                             slot);
+        return jst_change_fail(err, JOIST_E_NOTFOUND, "upstream '%.200s' has no slot '%.200s'",
+                               pool, slot);
     }
     out->pool = jst_slots_pool(out->slots, out->slot);
     return JOIST_OK;
@@ -94,9 +78,9 @@ check_targets(struct joist_engine *e, const struct jst_slot_at *at, struct joist
     if (jst_pool_size(e->current->pools[at->pool]) > 0) {
         return JOIST_OK;
     }
-    return jst_slot_fail(err, JOIST_E_UNAVAILABLE,
-                         "slot '%.*s' of upstream '%.200s' has no targets",
-                         JST_PRI(jst_slots_name(at->slots, at->slot)), at->upstream);
+    return jst_change_fail(err, JOIST_E_UNAVAILABLE,
+                           "slot '%.*s' of upstream '%.200s' has no targets",
+                           JST_PRI(jst_slots_name(at->slots, at->slot)), at->upstream);
 }
 
 static int
@@ -148,7 +132,7 @@ joist_upstream_split(struct joist_engine *e, const char *pool, const char *slot,
     int rc;
 
     if (percent > 100 || slot == NULL) {
-        return jst_slot_fail(err, JOIST_E_INVAL, "a split gives a slot from 0 to 100 percent");
+        return jst_change_fail(err, JOIST_E_INVAL, "a split gives a slot from 0 to 100 percent");
     }
     pthread_mutex_lock(&e->control);
     rc = jst_slot_find(&at, e, pool, slot, err);

@@ -3,7 +3,7 @@
 /*
  * What slots.c and deploy.c share: finding a slot of the current configuration.
  *
- * Threads: the caller's, with the engine's `control` lock held, but for jst_slot_fail().
+ * Threads: the caller's, with the engine's `control` lock held.
  */
 #include "engine/engine_int.h"
 
@@ -27,6 +27,3 @@ jst_slot_set jst_slot_usable(const struct joist_engine *e, const struct jst_slot
 /** For joist_upstream_read(): the slots of out->name, in `arena`. Takes the lock. JOIST_E_NOMEM. */
 int jst_slots_read(struct joist_upstream_state *out, struct joist_engine *e,
                    struct jst_arena *arena);
-
-/** Fill `err` (may be NULL); returns `code`. */
-int jst_slot_fail(struct joist_err *err, int code, const char *fmt, ...) JST_PRINTF(3, 4);
