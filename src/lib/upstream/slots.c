@@ -119,7 +119,8 @@ take_id(uint32_t *out, struct jst_slots_told *t, const char *name)
     return rc;
 }
 
-/* What was said of a slot that is gone is not for the next one that gets its number. */
+/* With the lock held. What was said of a slot that is gone is not for the next one that gets its
+ * number; what is said of others at that moment stays. */
 static void
 forget_id(struct jst_slots_told *t, uint32_t id)
 {
@@ -472,6 +473,7 @@ jst_slots_choose(const struct jst_slots *s, const struct jst_fields *fields, jst
 
 /* ---- what is said ---- */
 
+/* The lock is for forget_id(): the last request of an older configuration may end at any time. */
 static void
 say(struct jst_slots *s, struct word w, size_t slot)
 {
@@ -485,24 +487,31 @@ say(struct jst_slots *s, struct word w, size_t slot)
 void
 jst_slots_switch(struct jst_slots *s, size_t slot)
 {
+    pthread_mutex_lock(&s->told->lock);
     say(s, (struct word){.active = s->v[slot].id + 1}, slot);
+    pthread_mutex_unlock(&s->told->lock);
 }
 
 void
 jst_slots_split(struct jst_slots *s, size_t slot, uint32_t percent)
 {
-    struct word w = load_word(s);
+    struct word w;
 
+    pthread_mutex_lock(&s->told->lock);
+    w = load_word(s);
     w.split = percent > 0 ? s->v[slot].id + 1 : 0;
     w.percent = percent;
     say(s, w, slot);
+    pthread_mutex_unlock(&s->told->lock);
 }
 
 void
 jst_slots_reset(struct jst_slots *s)
 {
+    pthread_mutex_lock(&s->told->lock);
     __atomic_store_n(&s->told->closed, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&s->told->word, 0, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&s->told->lock);
 }
 
 void
