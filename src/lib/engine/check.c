@@ -147,6 +147,7 @@ check_pools(struct jst_report *r, const struct joist_conf *conf)
         }
         jst_report_balance(r, p);
         jst_report_sticky(r, p);
+        jst_report_tries(r, p);
         jst_report_slots(r, conf, p);
         jst_report_health(r, p);
         for (size_t t = 0; t < p->targets_n; t++) {

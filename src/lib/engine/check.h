@@ -37,6 +37,9 @@ void jst_report_balance(struct jst_report *r, const struct joist_pool_conf *pool
 /** The part of it about who is bound to its targets. */
 void jst_report_sticky(struct jst_report *r, const struct joist_pool_conf *pool);
 
+/** The part of it about one pool's further tries, hedges and queue. */
+void jst_report_tries(struct jst_report *r, const struct joist_pool_conf *pool);
+
 /** The part of it about one pool's slots and the rules that choose one. */
 void jst_report_slots(struct jst_report *r, const struct joist_conf *conf,
                       const struct joist_pool_conf *pool);

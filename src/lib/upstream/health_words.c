@@ -13,7 +13,7 @@ print_origin(const struct jst_health_check *k, char *out, size_t cap)
 {
     const struct jst_target *t = k->target;
     const char *scheme = t->tls != NULL ? "https" : t->h2c ? "h2c" : "http";
-    bool bracket = memchr(t->host.p, ':', t->host.n) != NULL;
+    bool bracket = t->host.n > 0 && memchr(t->host.p, ':', t->host.n) != NULL;
     int n = (int)JST_MIN(t->host.n, NAME_BYTES);
 
     if (t->host.n == 0) {
