@@ -44,12 +44,15 @@ jst_pool_derive(struct jst_pool **out, struct jst_pool *from,
     if (p == NULL) {
         return JOIST_E_NOMEM;
     }
-    memcpy(p, from, sizeof(*p));
-    p->refs = 1;
-    p->n = n;
-    p->even = true;
-    p->tracking = NULL;
-    p->base = jst_pool_ref(from->base != NULL ? from->base : from);
+    *p = (struct jst_pool){
+        .base = jst_pool_ref(from->base != NULL ? from->base : from),
+        .refs = 1,
+        .strategy = from->strategy,
+        .idle_max = from->idle_max,
+        .even = true,
+        .expands = from->expands,
+        .n = n,
+    };
     for (uint32_t i = 0; i < n; i++) {
         jst_target_copy(&p->v[i], targets[i]);
         p->even = p->even && p->v[i].weight == p->v[0].weight;

@@ -197,7 +197,8 @@ jst_tracking_derive(struct jst_pool *p, const struct jst_pool *from, uint64_t no
     if (t == NULL) {
         return JOIST_E_NOMEM;
     }
-    memcpy(t, from->tracking, sizeof(*t));
+    /* What is behind that changes beneath us. */
+    memcpy(t, from->tracking, offsetof(struct jst_tracking, panicking));
     t->derived = true;
     t->panicking = __atomic_load_n(&from->tracking->panicking, __ATOMIC_RELAXED);
     t->judging = false;

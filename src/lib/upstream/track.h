@@ -37,7 +37,8 @@ struct jst_tracking {
     uint32_t queue_max;    /* who may wait */
     uint64_t queue_ms;     /* and for how long; 0: for ever */
     uint32_t n;
-    bool dynamic;           /* its targets may be told things: control.c */
+    bool dynamic; /* its targets may be told things: control.c */
+    /* what is above is constant, and copied by jst_tracking_derive() */
     bool panicking;         /* atomic: it was said */
     bool judging;           /* atomic: a reactor is about to put one aside */
     struct jst_tstate *v[]; /* counted; as many as the pool has targets */
