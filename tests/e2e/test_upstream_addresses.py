@@ -130,6 +130,7 @@ def test_name_that_comes_later(run_joist, dns, trio):
 def test_name_that_is_lost_keeps_its_addresses(run_joist, dns, trio):
     dns.hosts[NAME] = ["127.0.0.1", "127.0.0.2"]
     joist = run_joist(pool(dns, f"http://{NAME}:{trio[0].port}"))
+    assert fetch(joist.port).status == 200  # it has them
     dns.hosts[NAME] = []
     dns.faults[NAME] = NXDOMAIN
     joist.wait_log("UPSTREAM_UNRESOLVED")
