@@ -13,4 +13,4 @@ struct jst_siphash_key {
     uint64_t k0, k1;
 };
 
-uint64_t jst_siphash(struct jst_slice s, const struct jst_siphash_key *key);
+uint64_t jst_siphash(struct jst_slice in, const struct jst_siphash_key *key);

@@ -21,6 +21,7 @@ jst_cookie_find(struct jst_slice field, struct jst_slice name)
     return JST_SLICE_NONE;
 }
 
+/* HTTP/2 may split cookies over several fields (RFC 9113 8.2.3). */
 struct jst_slice
 jst_cookie_of(const struct jst_fields *fields, struct jst_slice name)
 {
