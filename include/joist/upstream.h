@@ -81,8 +81,7 @@ int joist_upstream_ready(struct joist_engine *e, const char *pool, const char *u
 int joist_upstream_wait_drained(struct joist_engine *e, const char *pool, const char *url,
                                 uint64_t timeout_ms, struct joist_err *err);
 
-/* ---- pause; in the same way, for the pool as a whole; kept over a swap, by the pool's name ----
- */
+/* ---- pause: of the pool as a whole; kept over a swap, by the pool's name ---- */
 
 /**
  * Requests are held from now on, in the pool's queue: those above its queue.max get 503, those that

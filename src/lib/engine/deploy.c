@@ -62,16 +62,6 @@ hold_slot(struct deploy *d)
 
 /* ---- the targets ---- */
 
-static void
-take_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
-{
-    struct joist_err *to = ctx;
-
-    if (to != NULL && level == JOIST_LOG_ERROR && to->code == JOIST_OK) { /* the first */
-        *to = *err;
-    }
-}
-
 static int
 check_targets(const struct deploy *d, struct jst_report *r)
 {
@@ -110,7 +100,7 @@ check_twice(const struct deploy *d)
 static int
 make_fresh(struct deploy *d)
 {
-    struct jst_report r = {.fn = take_report, .ctx = d->err};
+    struct jst_report r = {.fn = jst_change_report, .ctx = d->err};
     struct jst_tls_reporter tls = jst_tls_reporter(&r, JOIST_LOG_ERROR);
     struct joist_pool_conf conf;
     int rc = check_targets(d, &r);

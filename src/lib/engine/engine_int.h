@@ -110,11 +110,11 @@ typedef void jst_pool_done_f(void *ctx, struct jst_pool *before, struct jst_pool
 int jst_engine_change_pool(struct joist_engine *e, struct jst_slice name, jst_pool_edit_f *edit,
                            jst_pool_done_f *done, void *ctx);
 
+/** It was started and has not ended: `current` may be asked, and orders are carried out. */
+bool jst_engine_has_reactors(const struct joist_engine *e);
+
 /** Of the clock that the loops read. */
 uint64_t jst_engine_now_ms(void);
-
-/** The same with a pool that is there already, and is counted again. */
-int jst_engine_replace_pool(struct joist_engine *e, struct jst_slice name, struct jst_pool *by);
 
 /** Pools whose names have other addresses are made anew, one after the other. On the thread of
  *  jst_names_run(). JOIST_E_NOMEM: not all of them. */

@@ -7,19 +7,8 @@
 
 #include <time.h>
 
-static size_t
-find_pool(const struct jst_snapshot *s, struct jst_slice name)
-{
-    size_t i = 0;
-
-    while (i < s->pools_n && !jst_slice_eq(s->pool_names[i], name)) {
-        i++;
-    }
-    return i;
-}
-
-static bool
-has_reactors(const struct joist_engine *e)
+bool
+jst_engine_has_reactors(const struct joist_engine *e)
 {
     enum joist_state state = joist_engine_state(e);
 
@@ -82,27 +71,13 @@ jst_engine_change_pool(struct joist_engine *e, struct jst_slice name, jst_pool_e
     int rc = JOIST_E_STATE;
 
     pthread_mutex_lock(&e->control);
-    if (has_reactors(e)) {
-        size_t i = find_pool(e->current, name);
+    if (jst_engine_has_reactors(e)) {
+        size_t i = jst_snapshot_find_pool(e->current, name);
 
         rc = i < e->current->pools_n ? edit_at(e, i, edit, done, ctx) : JOIST_E_NOTFOUND;
     }
     pthread_mutex_unlock(&e->control);
     return rc;
-}
-
-static int
-give(void *ctx, struct jst_pool *now, struct jst_pool **out)
-{
-    (void)now;
-    *out = jst_pool_ref(ctx);
-    return JOIST_OK;
-}
-
-int
-jst_engine_replace_pool(struct joist_engine *e, struct jst_slice name, struct jst_pool *by)
-{
-    return jst_engine_edit_pool(e, name, give, by);
 }
 
 /* ---- names ---- */
@@ -131,7 +106,7 @@ jst_engine_follow_names(struct joist_engine *e)
         int rc = JOIST_OK;
 
         pthread_mutex_lock(&e->control);
-        more = has_reactors(e) && i < e->current->pools_n;
+        more = jst_engine_has_reactors(e) && i < e->current->pools_n;
         if (more && jst_pool_has_moved(e->current->pools[i])) {
             rc = edit_at(e, i, expand, NULL, e);
         }

@@ -7,30 +7,18 @@
 #include "engine/upstream_change.h"
 #include "upstream/track.h"
 
-static size_t
-find_pool(const struct jst_snapshot *s, const char *name)
-{
-    size_t i = 0;
-
-    while (i < s->pools_n && !jst_slice_eq(s->pool_names[i], jst_slice_z(name))) {
-        i++;
-    }
-    return i;
-}
-
 int
 jst_slot_find(struct jst_slot_at *out, struct joist_engine *e, const char *pool, const char *slot,
               struct joist_err *err)
 {
-    enum joist_state state = joist_engine_state(e);
     const struct jst_snapshot *s = e->current;
     size_t i;
 
     pool = pool != NULL ? pool : "";
-    if (state != JOIST_STATE_RUNNING && state != JOIST_STATE_DRAINING) {
+    if (!jst_engine_has_reactors(e)) {
         return jst_change_fail(err, JOIST_E_STATE, "the engine does not run");
     }
-    i = find_pool(s, pool);
+    i = jst_snapshot_find_pool(s, jst_slice_z(pool));
     if (i == s->pools_n) {
         return jst_change_fail(err, JOIST_E_NOTFOUND, "there is no upstream '%.200s'", pool);
     }
@@ -196,7 +184,7 @@ jst_slots_read(struct joist_upstream_state *out, struct joist_engine *e, struct 
     size_t i;
 
     pthread_mutex_lock(&e->control);
-    i = find_pool(e->current, out->name);
+    i = jst_snapshot_find_pool(e->current, jst_slice_z(out->name));
     if (i < e->current->pools_n && e->current->slots[i] != NULL) {
         const struct jst_slots *slots = e->current->slots[i];
 

@@ -5,7 +5,7 @@
  *
  * Threads: the caller's, with the engine's `control` lock held.
  */
-#include "engine/engine_int.h"
+#include "engine/upstream_change.h"
 
 #include <joist/upstream.h>
 

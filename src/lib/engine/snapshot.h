@@ -70,6 +70,18 @@ int jst_snapshot_expand(struct jst_snapshot *s, struct jst_names *names);
 /** The same for one pool, which another one may take the place of. Any thread. */
 int jst_snapshot_expand_pool(struct jst_pool **pool, struct jst_names *names);
 
+/** Number of the pool with that name; pools_n: none. */
+static inline size_t
+jst_snapshot_find_pool(const struct jst_snapshot *s, struct jst_slice name)
+{
+    size_t i = 0;
+
+    while (i < s->pools_n && !jst_slice_eq(s->pool_names[i], name)) {
+        i++;
+    }
+    return i;
+}
+
 /* ---- snapshot_slots.c ---- */
 
 /** For jst_snapshot_track(). JOIST_E_NOMEM, JOIST_E_LIMIT. */

@@ -77,8 +77,8 @@ jst_change_run(struct jst_change *c, jst_pool_edit_f *edit, jst_pool_done_f *don
 
 /* ---- add ---- */
 
-static void
-take_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
+void
+jst_change_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
 {
     struct joist_err *to = ctx;
 
@@ -91,7 +91,7 @@ take_report(void *ctx, enum joist_log_level level, const struct joist_err *err)
 static int
 make_fresh(struct jst_change *c, const struct joist_target_conf *target)
 {
-    struct jst_report r = {.fn = take_report, .ctx = c->err};
+    struct jst_report r = {.fn = jst_change_report, .ctx = c->err};
     struct jst_tls_reporter tls = jst_tls_reporter(&r, JOIST_LOG_ERROR);
     struct joist_pool_conf conf;
     int rc;

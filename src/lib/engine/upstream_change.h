@@ -25,6 +25,9 @@ struct jst_change {
 /** Fill `err` (may be NULL); returns the code. */
 int jst_change_fail(struct joist_err *err, int code, const char *fmt, ...) JST_PRINTF(3, 4);
 
+/** A jst_report.fn: its ctx is such an `err`, which keeps the first that is wrong. */
+void jst_change_report(void *ctx, enum joist_log_level level, const struct joist_err *err);
+
 /** `url` NULL: all targets are meant. JOIST_E_INVAL. */
 int jst_change_init(struct jst_change *c, struct joist_engine *e, const char *pool, const char *url,
                     struct joist_err *err);

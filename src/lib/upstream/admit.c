@@ -3,21 +3,30 @@
 #include "upstream/live.h"
 #include "upstream/queue.h"
 
-static void
-refuse(struct jst_call *call)
+void
+jst_call_refuse(struct jst_call *call, int why, const char *detail)
 {
-    const struct jst_upool *p = call->upool;
+    const struct jst_pool *pool = call->upool->pool;
 
-    if (call->tries_before > 0) { /* no other: what came of the last one is the answer */
+    if (call->tries_before > 0) {
         call->tries_left = 0;
         jst_call_fail_later(call, call->tried_why);
         return;
     }
-    if (p->pool->n > 0) { /* one of those that were in vain, for the log */
-        *call->target_name = p->pool->v[0].label;
+    if (pool->n > 0) { /* one of those that were in vain, for the log */
+        *call->target_name = pool->v[0].label;
     }
-    call->retry_after_s = jst_upool_retry_after_s(p);
-    jst_call_fail_later(call, JOIST_E_UNAVAILABLE);
+    call->detail = detail;
+    jst_call_fail_later(call, why);
+}
+
+static void
+refuse(struct jst_call *call)
+{
+    if (call->tries_before == 0) {
+        call->retry_after_s = jst_upool_retry_after_s(call->upool);
+    }
+    jst_call_refuse(call, JOIST_E_UNAVAILABLE, NULL);
 }
 
 void

@@ -15,8 +15,7 @@
  *
  * Flow:    guard.c: the two ends and the phases; retry.c: whether, when and where to again;
  *          replay.c: the request's body; hedge.c: a second call beside the first; budget.h.
- * Owner:   the call's arena; jst_guard_release_() gives back all else, at the latest at the end of
- *          the response.
+ * Owner:   the call's arena; all else is given back at the end of the response at the latest.
  * Threads: the reactor's.
  */
 #include "upstream/live.h"

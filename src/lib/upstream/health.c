@@ -227,58 +227,6 @@ jst_health_commit(struct jst_health *h, struct jst_health_set **take)
     jst_loop_send(h->local->loop, &set->mail);
 }
 
-struct forget {
-    struct jst_mail mail;
-    struct jst_health *h;
-    char name[];
-};
-
-static void
-deliver_forget(struct jst_mail *m, struct jst_loop *l)
-{
-    struct forget *f = JST_CONTAINER(m, struct forget, mail);
-    struct jst_health_entry *e;
-
-    if (l != NULL && (e = find_entry(f->h, f->name)) != NULL) {
-        remove_entry(e);
-        jst_health_pump(f->h);
-    }
-    free(f);
-}
-
-int
-jst_health_forget(struct jst_health *h, const char *name)
-{
-    size_t n = strlen(name) + 1;
-    struct forget *f;
-
-    if (!is_started(h)) {
-        return JOIST_OK;
-    }
-    f = malloc(sizeof(*f) + n);
-    if (f == NULL) {
-        return JOIST_E_NOMEM;
-    }
-    f->mail = (struct jst_mail){.deliver = deliver_forget};
-    f->h = h;
-    memcpy(f->name, name, n);
-    jst_loop_send(h->local->loop, &f->mail);
-    return JOIST_OK;
-}
-
-int
-jst_health_set_pool(struct jst_health *h, struct jst_pool *pool)
-{
-    struct jst_health_set *set;
-    int rc = jst_health_prepare_pool(h, &set, pool);
-
-    if (rc == JOIST_OK && set == NULL && pool->tracking != NULL) {
-        return jst_health_forget(h, jst_health_name(pool));
-    }
-    jst_health_commit(h, &set);
-    return rc;
-}
-
 /* ---- life ---- */
 
 int

@@ -79,11 +79,6 @@ int jst_health_prepare_pool(struct jst_health *h, struct jst_health_set **out,
 void jst_health_commit(struct jst_health *h, struct jst_health_set **take);
 void jst_health_discard(struct jst_health_set **take);
 
-/** Both at once; a pool without health is forgotten. */
-int jst_health_set_pool(struct jst_health *h, struct jst_pool *pool);
-/** Its targets are checked no more: none of them is down any more. JOIST_E_NOMEM. */
-int jst_health_forget(struct jst_health *h, const char *name);
-
 /** What is known of that target? False: it is not checked. Any thread that has a count of the pool.
  */
 bool jst_health_read(const struct jst_pool *pool, size_t target, struct jst_health_report *out);

@@ -6,11 +6,12 @@
  * Job:     a verdict on one answer, and the words for it.
  * Not:     when to check, and what many answers come to: health.c.
  * Flow:    start -> a dial, for which all addresses race -> TCP: that is all; HTTP: a request ->
- * on_result, as soon as it is decided -> a small rest of the response is waited for, so that no
- * origin sees its answer refused -> on_closed. Owner:   whoever embeds it. It borrows target and
- * configuration until on_closed. Threads: the loop's. Why:     no pool of connections stands
- * between: each check is on a new connection, with a whole TLS handshake, and is not counted among
- * requests.
+ *          on_result, as soon as it is decided -> a small rest of the response is waited for, so
+ *          that no origin sees its answer refused -> on_closed.
+ * Owner:   whoever embeds it. It borrows target and configuration until on_closed.
+ * Threads: the loop's.
+ * Why:     no pool of connections stands between: each check is on a new connection, with a whole
+ *          TLS handshake, and is not counted among requests.
  */
 #include "http/client.h"
 #include "upstream/health_conf.h"

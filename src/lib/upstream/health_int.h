@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /*
- * The checker's own structs; for health.c, health_target.c, health_verdict.c
- * and health_wait.c.
+ * The checker's own structs; for health.c, health_target.c, health_verdict.c and health_wait.c.
  *
  *   a target      waits for its interval (timer) -> for its turn (JST_HEALTH_CHECKS_MAX at once)
  *                 -> is checked -> and again

@@ -174,6 +174,10 @@ void jst_call_admit(struct jst_call *call);
 /** It has that target, and what the pick took for it. */
 void jst_call_go(struct jst_call *call, uint32_t target, jst_breaker_ticket ticket);
 
+/** No target takes it: it fails later with what came of its last try; without one with `why`, and
+ *  `detail` (static, or NULL) goes with that. */
+void jst_call_refuse(struct jst_call *call, int why, const char *detail);
+
 /* ---- queued.c ---- */
 
 int jst_queued_init(struct jst_upstreams *u);
@@ -242,9 +246,9 @@ void jst_wait_fail(struct jst_live *live, struct jst_call *call, int why);
 
 /* ---- hold.c ---- */
 
-/** It waits from now on: keep what comes. `forget` takes it out of where it waits when its caller
- *  leaves. That is call->forget while it waits. */
-void jst_hold_begin(struct jst_call *call, void (*forget)(struct jst_call *call));
+/** It waits from now on: keep what comes. `leave` takes it out of where it waits when its caller
+ *  leaves; it is call->forget as long as it waits. */
+void jst_hold_begin(struct jst_call *call, void (*leave)(struct jst_call *call));
 /** It waits no longer: what was kept is still there. */
 void jst_hold_stop(struct jst_call *call);
 /** It has left the queue for `c`: start it, with what was kept. */

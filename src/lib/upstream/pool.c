@@ -174,12 +174,6 @@ jst_pool_size(const struct jst_pool *p)
     return p->n;
 }
 
-struct jst_slice
-jst_pool_target_name(const struct jst_pool *p, size_t target)
-{
-    return p->v[target].name;
-}
-
 bool
 jst_pool_has_address(const struct jst_pool *p, size_t target)
 {

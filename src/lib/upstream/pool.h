@@ -31,7 +31,7 @@ jst_addrs_own_n(const struct jst_addrs *a)
 {
     uint32_t n = a->n;
 
-    while (a->fixed && a->rank[n - 1].priority != a->rank[0].priority) {
+    while (n > 1 && a->fixed && a->rank[n - 1].priority != a->rank[0].priority) {
         n--;
     }
     return n;

@@ -59,29 +59,10 @@ part(struct jst_waiter *w)
 
 /* ---- failing ---- */
 
-static void
-fail(struct jst_call *call, int why, const char *detail)
-{
-    const struct jst_pool *pool = call->upool->pool;
-
-    if (call->tries_before > 0) { /* what came of its last try is the answer */
-        call->tries_left = 0;
-        jst_call_fail_later(call, call->tried_why);
-        return;
-    }
-    if (pool->n > 0) { /* one of those that it waited for, for the log */
-        *call->target_name = pool->v[0].name;
-    }
-    if (detail != NULL) {
-        call->detail = detail;
-    }
-    jst_call_fail_later(call, why);
-}
-
 void
 jst_queued_refuse(struct jst_call *call)
 {
-    fail(call, JOIST_E_UNAVAILABLE, "the upstream is stopped");
+    jst_call_refuse(call, JOIST_E_UNAVAILABLE, "the upstream is stopped");
 }
 
 static void
@@ -89,16 +70,16 @@ fail_busy(struct jst_call *call)
 {
     JST_STAT_ADD(call->upool->u->local, upstream_queue_full, 1);
     call->retry_after_s = 1;
-    fail(call, JOIST_E_BUSY, NULL);
+    jst_call_refuse(call, JOIST_E_BUSY, NULL);
 }
 
 static void
 fail_expired(struct jst_call *call, bool paused)
 {
     JST_STAT_ADD(call->upool->u->local, upstream_queue_timeout, 1);
-    fail(call, JOIST_E_EXPIRED,
-         paused ? "waited too long: the upstream is paused"
-                : "waited too long: all targets were at max_inflight");
+    jst_call_refuse(call, JOIST_E_EXPIRED,
+                    paused ? "waited too long: the upstream is paused"
+                           : "waited too long: all targets were at max_inflight");
 }
 
 /* ---- what it was given ---- */
@@ -267,7 +248,7 @@ look(struct jst_waiter *w, uint64_t now_ms)
     }
     follow(w, now_ms);
     if (!paused && is_in_vain(w, now_ms) && step_out(w)) {
-        fail(take_out(w), JOIST_E_UNAVAILABLE, NULL);
+        jst_call_refuse(take_out(w), JOIST_E_UNAVAILABLE, NULL);
     }
 }
 
@@ -392,6 +373,6 @@ jst_queued_fail_all(struct jst_upstreams *u, int why)
         forget(call);
         jst_hold_stop(call);
         jst_chain_clear(&call->held);
-        fail(call, why, NULL);
+        jst_call_refuse(call, why, NULL);
     }
 }

@@ -2,10 +2,11 @@
 #pragma once
 /*
  * What all reactors know together of a pool and of its targets: requests under way, failures in a
- * row, whether one was put aside, its breaker, how fast it answers.
+ * row, whether one was put aside or found down, its breaker, how fast it answers, what it was told
+ * (to drain, another weight); and what hangs on a pool's name: budget, queue, slots.
  *
- * Job:     find the state of a pool by its name, and of a target by its pool's name and its
- * identity (jst_target.key): all configurations that name the same share it, so what was learnt
+ * Job:     find the state of a pool by its name, and of a target by its pool's name and its key
+ *          (jst_target.key): all configurations that name the same share it, so what was learnt
  *          outlives a change of configuration. A target of two pools has a state in each: they may
  *          check it and limit it differently.
  * Not:     connections (live.h: each reactor's own). What follows from all this: view.c, pick.c.

@@ -32,9 +32,8 @@ struct jst_upool_hold;
 int jst_pool_create(struct jst_pool **out, const struct joist_pool_conf *conf,
                     struct jst_names *names, struct jst_tls_report *report);
 
-/** How many targets it has, and how logs name one (lives as long as the pool). */
+/** How many targets it has. */
 size_t jst_pool_size(const struct jst_pool *p);
-struct jst_slice jst_pool_target_name(const struct jst_pool *p, size_t target);
 
 /** Has the target of that number an address? */
 bool jst_pool_has_address(const struct jst_pool *p, size_t target);
@@ -47,9 +46,9 @@ void jst_pool_unref(struct jst_pool **take);
  *  JOIST_E_NOMEM. */
 int jst_pool_check(const struct joist_pool_conf *conf, struct jst_tls_report *report);
 
-/** Once, before the pool is used: if its strategy, outlier, breaker or slow start want to know more
- *  of its targets, they share it through `states`, which must outlive the pool. `now_ms`: of the
- *  monotonic clock. JOIST_E_NOMEM. */
+/** Once, before the pool is used: if its strategy or another part of it wants to know more of its
+ *  targets than their addresses (needs_tracking() in track.c), that is shared through `states`,
+ *  which must outlive the pool. `now_ms`: of the monotonic clock. JOIST_E_NOMEM. */
 int jst_pool_track(struct jst_pool *p, const struct joist_pool_conf *conf,
                    struct jst_states *states, uint64_t now_ms);
 
@@ -104,10 +103,12 @@ void jst_upstreams_close_idle(struct jst_upstreams *u);
  * - on another target, when none of them can (up to JST_RETRY_CONNECTS_DEFAULT targets);
  * - on another connection, when a kept one turns out closed before any byte of a response, the
  *   method is idempotent (RFC 9110 9.2.2) and no body was sent. Other methods have a kept
- * connection probed before it is used;
+ *   connection probed before it is used;
  * - on another connection, whatever the method, when the origin said that it did nothing with it
  *   (call->unprocessed) and no body was sent; JST_UPSTREAM_RETRIES_MAX times in all;
- * - over HTTP/1.1, when it is an upgrade that the origin's HTTP/2 does not take.
+ * - over HTTP/1.1, when it is an upgrade that the origin's HTTP/2 does not take;
+ * - on any target, others first, when it was sent and failed, and the pool's retry or hedge says so
+ *   (guard.h).
  *
  * A pool's retry and hedge, and timeouts->upstream_total_ms (JOIST_E_TIMEOUT, call->out_of_time),
  * are seen to as well; until a head is passed on nothing of that is seen but interim heads. They

@@ -14,7 +14,7 @@ struct jst_upool;
 
 /* A target that may be picked. */
 struct jst_view_entry {
-    uint64_t turn; /* when it is due: see pick.c; wraps */
+    uint64_t turn; /* when it is due: see strategy.c; wraps */
     uint64_t sum;  /* of the weights up to and with this one */
     uint32_t target;
     uint32_t weight; /* in JST_WEIGHT_PARTS; a slow start makes it less */

@@ -262,7 +262,7 @@ test_all_addresses_of_a_name_race(void **state)
             jst_addr_literal(&w.pool->v[0].addrs->v[i], JST_S("127.0.0.1"), (uint16_t)(2000 + i)),
             0);
     }
-    assert_int_equal(jst_health_set_pool(w.health, w.pool), 0);
+    world_set_pool(&w);
     world_turn(&w);
     dial = dial_to(2000);
     assert_non_null(dial);

@@ -123,6 +123,15 @@ world_set(struct world *w, size_t first, size_t n)
 }
 
 void
+world_set_pool(struct world *w)
+{
+    struct jst_health_set *set;
+
+    assert_int_equal(jst_health_prepare_pool(w->health, &set, w->pool), 0);
+    jst_health_commit(w->health, &set);
+}
+
+void
 world_turn(struct world *w)
 {
     for (int i = 0; i < 3; i++) { /* mail, what it posts, what that posts */

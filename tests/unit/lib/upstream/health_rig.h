@@ -32,6 +32,8 @@ void world_fini_with(struct world *w, struct jst_pool **take);
 struct jst_pool *world_make(struct world *w, size_t first, size_t n);
 /* The same; it is the configuration from now on. */
 void world_set(struct world *w, size_t first, size_t n);
+/* The pool is checked from now on, whatever others are. */
+void world_set_pool(struct world *w);
 
 void world_turn(struct world *w);
 /* Later; timers have run. */
