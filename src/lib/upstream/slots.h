@@ -15,7 +15,7 @@
  *          `control` lock). Create and destroy: any.
  * Limits:  JST_SLOTS_MAX slots; twice as many names while two configurations share the state.
  */
-#include "codec/field.h"
+#include "http/message.h"
 #include "upstream/state.h"
 
 #include <joist/conf.h>

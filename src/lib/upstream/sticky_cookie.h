@@ -8,7 +8,7 @@
  *
  * Threads: pure.
  */
-#include "codec/field.h"
+#include "http/message.h"
 
 #include <joist/conf.h>
 
