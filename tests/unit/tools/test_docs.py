@@ -72,7 +72,8 @@ def test_functions_are_in_the_sources(page, words):
     assert not gone
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs/getting-started.md"], ids=name)
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs/getting-started.md",
+                                  ROOT / "docs/upstreams.md"], ids=name)
 def test_configurations_can_be_copied(page, tmp_path):
     texts = TOML.findall(page.read_text())
     assert texts
