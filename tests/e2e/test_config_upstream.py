@@ -131,3 +131,30 @@ def test_a_queue_without_a_limit_is_a_warning(tmp_path):
     done = config(tmp_path, '[upstreams.app]\ntargets = ["http://x"]\nqueue = {}\n' + SITE)
     assert done.returncode == 0
     assert "joist.toml:3:1: warning: without 'max_inflight'" in done.stderr
+
+
+def test_one_target_to_hedge_with_is_a_warning(tmp_path):
+    hedged = '[upstreams.app]\ntargets = ["http://{}"]\nhedge = "50ms"\n' + SITE
+    for host in ("127.0.0.1", "127.0.0.1:3000", "[::1]:3000"):
+        done = config(tmp_path, hedged.format(host))
+        assert done.returncode == 0
+        assert "joist.toml:3:1: warning: 'hedge' asks a second target" in done.stderr, host
+    for host in ("app.test", "app.test:3000", "10.app.test"):  # which may have two addresses
+        assert "warning: 'hedge'" not in config(tmp_path, hedged.format(host)).stderr, host
+
+
+@pytest.mark.parametrize("name, help_", [
+    ("app.gren", "did you mean 'app.green'?"),
+    ("app.staging", "add [upstreams.app.slots.staging]"),
+])
+def test_a_slot_that_is_not_there_is_helped_with(tmp_path, name, help_):
+    done = config(tmp_path, '[upstreams.app.slots.green]\ntargets = ["http://127.0.0.1"]\n'
+                            f'[[sites]]\nproxy = "{name}"\n')
+    assert done.returncode == 1
+    assert f"there is no pool '{name}'" in done.stderr
+    assert f"help: {help_}" in done.stderr
+
+
+def test_a_hedge_that_is_no_time_is_shown_the_short_form(tmp_path):
+    done = config(tmp_path, '[upstreams.app]\ntargets = ["http://x"]\nhedge = 200\n' + SITE)
+    assert 'help: for example: hedge = "50ms"' in done.stderr

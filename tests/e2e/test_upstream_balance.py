@@ -63,6 +63,7 @@ def test_outlier_of_5xx(run_joist):
         assert sum(r.status == 503 for r in got) == 5
         joist.wait_log("UPSTREAM_EJECTED")
         line = next(l for l in joist.errors().splitlines() if "UPSTREAM_EJECTED" in l)
+        assert "upstream=app target=" in line
         assert "status 503" in line and "for_ms=1000" in line and "failures=5" in line, line
         assert all(r.status == 200 for r in ask(joist.port, 30))
         moody.well = True

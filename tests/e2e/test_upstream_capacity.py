@@ -148,6 +148,7 @@ def test_a_full_queue_answers_503(run_joist):
         assert refused.get("retry-after") == "1"
         line = joist.wait_log("UPSTREAM_FAILED")
         assert "phase=queue" in line and "too many requests wait" in line, line
+        assert "UPSTREAM_FAILED upstream=" in line, line
         gate.open()
         assert busy.response().status == 200
         assert waits.response().status == 200

@@ -101,12 +101,38 @@ jst_build_pool_of_origin(struct jst_build *b, struct jst_slice origin, const str
     return origin.p;
 }
 
+/* "app.green" is a pool, too. What is no name at all but looks like a slot's is not to become a
+ * table [upstreams.app.red]. */
+static const char *
+try_slots(struct jst_build *b, struct jst_nearest *near, const char *name,
+          const struct jst_part_pool *pool)
+{
+    size_t n = pool->name != NULL ? strlen(pool->name) : 0;
+
+    if (pool->name == NULL || pool->slots_n == 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < pool->slots_n; i++) {
+        const char *whole =
+            pool->slots[i].name == NULL
+                ? NULL
+                : jst_diags_fmt(b->report, "%s.%s", pool->name, pool->slots[i].name);
+
+        if (whole != NULL) {
+            jst_nearest_try(near, whole);
+        }
+    }
+    return strncmp(name, pool->name, n) == 0 && name[n] == '.'
+               ? jst_diags_fmt(b->report, "add [upstreams.%s.slots.%s]", pool->name, name + n + 1)
+               : NULL;
+}
+
 static void
 report_no_pool(struct jst_build *b, const char *name, const struct jst_node *value)
 {
     const struct jst_part_file *file = b->conf->file;
     struct jst_nearest near;
-    const char *help;
+    const char *help = NULL;
 
     if (value->expanded) { /* it may be a secret that landed in the wrong place */
         jst_diags_error(b->report, &value->at, NULL, "its value is neither an origin nor a pool");
@@ -115,13 +141,18 @@ report_no_pool(struct jst_build *b, const char *name, const struct jst_node *val
     jst_nearest_init(&near, jst_slice_z(name));
     for (size_t i = 0; i < file->upstreams_n; i++) {
         if (file->upstreams[i].name != NULL) {
+            const char *slot = try_slots(b, &near, name, &file->upstreams[i]);
+
             jst_nearest_try(&near, file->upstreams[i].name);
+            help = slot != NULL ? slot : help;
         }
     }
-    help = near.best != NULL
-               ? jst_diags_fmt(b->report, "did you mean '%s'?", near.best)
-               : jst_diags_fmt(b->report, "add [upstreams.%s], or write a URL: \"http://%s\"", name,
-                               name);
+    if (near.best != NULL) {
+        help = jst_diags_fmt(b->report, "did you mean '%s'?", near.best);
+    } else if (help == NULL) {
+        help = jst_diags_fmt(b->report, "add [upstreams.%s], or write a URL: \"http://%s\"", name,
+                             name);
+    }
     jst_diags_error(b->report, &value->at, help, "there is no pool '%s'", name);
 }
 

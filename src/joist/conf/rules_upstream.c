@@ -70,6 +70,27 @@ warn_queue(struct jst_fill *f, const struct jst_part_pool *pool)
     }
 }
 
+/* A name may have several addresses, each of them a target: that is not known here. */
+static bool
+is_one_address(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    return host == NULL || host[3] == '[' ||
+           host[3 + strspn(host + 3, "0123456789.")] ==
+               (strchr(host + 3, ':') != NULL ? ':' : '\0');
+}
+
+static void
+warn_hedge(struct jst_fill *f, const struct jst_part_pool *pool)
+{
+    if (has_key(&pool->part, "hedge") && pool->targets_n == 1 && !pool->dynamic &&
+        pool->targets[0].url != NULL && is_one_address(pool->targets[0].url)) {
+        jst_diags_warn(f->report, jst_rules_place(&pool->part, "hedge"), NULL,
+                       "'hedge' asks a second target, and there is one alone");
+    }
+}
+
 /* ---- slots ---- */
 
 static void
@@ -136,11 +157,13 @@ jst_rules_check_upstream(struct jst_fill *f, const struct jst_block *block, void
     case JST_BLOCK_SLOT:
         check_strategy(f, block, pool);
         warn_queue(f, pool);
+        warn_hedge(f, pool);
         return;
     case JST_BLOCK_POOL:
     case JST_BLOCK_ROUTE_POOL:
         check_strategy(f, block, pool);
         warn_queue(f, pool);
+        warn_hedge(f, pool);
         check_slots(f, pool);
         return;
     default:

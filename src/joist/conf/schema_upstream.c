@@ -242,7 +242,7 @@ static const struct jst_rule slot_rule_rules[] = {
             .example = "{ attempts = 2, on = [\"failure\", 502, 503] }",                           \
             .doc = "Try again what failed, on another target where there is one"),                 \
         KEY(jst_part_pool, hedge, JST_KEY_TABLE, .block = UPSTREAM_BLOCK(HEDGE),                   \
-            .example = "{ after = \"50ms\" }", .doc = "Do not wait for a slow target alone"),      \
+            .example = "\"50ms\"", .doc = "Do not wait for a slow target alone"),                  \
         KEY(jst_part_pool, max_inflight, JST_KEY_UINT, .fallback = "0", .max = UINT32_MAX,         \
             .example = "100",                                                                      \
             .doc = "Requests that a target has at once, from all threads; 0: no limit"),           \

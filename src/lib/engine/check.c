@@ -156,6 +156,7 @@ check_pools(struct jst_report *r, const struct joist_conf *conf)
                 if (p->targets[t].url != NULL && p->targets[u].url != NULL &&
                     strcmp(p->targets[t].url, p->targets[u].url) == 0) {
                     WRONG(r, &p->targets[t].pos, "target '%s' is there twice", p->targets[t].url);
+                    break;
                 }
             }
         }

@@ -170,6 +170,11 @@ log_failure(const struct exchange *x, int why, struct jst_slice reason)
         JST_LOG(log, WARN, BAD_RESPONSE, "target=%.*s phase=%s err=\"%.*s\" id=%.*s",
                 JST_PRI(x->s->target_name), phase_of(x, why), JST_PRI(reason),
                 JST_PRI(x->s->request_id));
+    } else if (x->call.target == JST_TARGET_NONE && *jst_upstream_name(&x->call) != '\0') {
+        /* the fault of no target alone */
+        JST_LOG(log, WARN, UPSTREAM_FAILED, "upstream=%s target=%.*s phase=%s err=\"%.*s\" id=%.*s",
+                jst_upstream_name(&x->call), JST_PRI(x->s->target_name), phase_of(x, why),
+                JST_PRI(reason), JST_PRI(x->s->request_id));
     } else {
         JST_LOG(log, WARN, UPSTREAM_FAILED, "target=%.*s phase=%s err=\"%.*s\" id=%.*s",
                 JST_PRI(x->s->target_name), phase_of(x, why), JST_PRI(reason),

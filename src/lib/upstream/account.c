@@ -102,9 +102,10 @@ eject(struct jst_upool *p, uint32_t i, const struct finding *f, uint32_t failure
     jst_states_changed(t->states);
     JST_STAT_ADD(p->u->local, upstream_ejections, 1);
     JST_LOG(p->u->local->log, WARN, UPSTREAM_EJECTED,
-            "target=%.*s for_ms=%llu failures=%u last=\"%s\" after_ms=%llu ejected=%u of=%u",
-            JST_PRI(p->pool->v[i].label), (unsigned long long)ms, failures, describe(text, f),
-            (unsigned long long)f->after_ms, ejected + 1, t->n);
+            "upstream=%s target=%.*s for_ms=%llu failures=%u last=\"%s\" after_ms=%llu ejected=%u "
+            "of=%u",
+            t->name, JST_PRI(p->pool->v[i].label), (unsigned long long)ms, failures,
+            describe(text, f), (unsigned long long)f->after_ms, ejected + 1, t->n);
 }
 
 /* One reactor at a time judges a pool, or two could go over its cap. Who comes second lets it be:
@@ -155,13 +156,14 @@ judge_breaker(struct jst_upool *p, uint32_t i, struct jst_account *a, enum verdi
     }
     if (verdict == BAD) {
         JST_STAT_ADD(p->u->local, upstream_breaker_opens, 1);
-        JST_LOG(log, WARN, UPSTREAM_BREAKER_OPEN, "target=%.*s after=%s last=\"%s\" after_ms=%llu",
+        JST_LOG(log, WARN, UPSTREAM_BREAKER_OPEN,
+                "upstream=%s target=%.*s after=%s last=\"%s\" after_ms=%llu", t->name,
                 JST_PRI(p->pool->v[i].label), ticket != 0 ? "probe" : "errors", describe(text, f),
                 (unsigned long long)f->after_ms);
     } else {
         __atomic_store_n(&t->v[i]->since_ms, now, __ATOMIC_RELAXED);
-        JST_LOG(log, INFO, UPSTREAM_BREAKER_CLOSED, "target=%.*s probe_ms=%llu",
-                JST_PRI(p->pool->v[i].label), (unsigned long long)f->after_ms);
+        JST_LOG(log, INFO, UPSTREAM_BREAKER_CLOSED, "upstream=%s target=%.*s probe_ms=%llu",
+                t->name, JST_PRI(p->pool->v[i].label), (unsigned long long)f->after_ms);
     }
     jst_states_changed(t->states);
 }

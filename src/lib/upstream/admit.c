@@ -26,7 +26,10 @@ refuse(struct jst_call *call)
     if (call->tries_before == 0) {
         call->retry_after_s = jst_upool_retry_after_s(call->upool);
     }
-    jst_call_refuse(call, JOIST_E_UNAVAILABLE, NULL);
+    jst_call_refuse(call, JOIST_E_UNAVAILABLE,
+                    call->upool->pool->n == 0
+                        ? "the upstream has no targets"
+                        : "no target can take it: down, draining, put aside or cut off");
 }
 
 void

@@ -289,6 +289,14 @@ jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *
     jst_call_admit(call);
 }
 
+const char *
+jst_upstream_name(const struct jst_call *call)
+{
+    const struct jst_tracking *t = call->upool->pool->tracking;
+
+    return t != NULL ? t->name : "";
+}
+
 /* ---- what its caller says ---- */
 
 void

@@ -118,6 +118,10 @@ void jst_upstreams_close_idle(struct jst_upstreams *u);
  */
 void jst_upstream_call(struct jst_upool *p, struct jst_call *call, struct jst_slice *target);
 
+/** The name of its pool, for logs; "": the pool counts nothing, and has none. Lives as long as the
+ *  pool. */
+const char *jst_upstream_name(const struct jst_call *call);
+
 /** What the caller says of its call while it is under way, instead of speaking to call->request and
  *  call->response itself: tries may change beneath it. */
 void jst_upstream_data(struct jst_call *call, struct jst_chain *move);

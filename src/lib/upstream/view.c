@@ -62,7 +62,8 @@ bring_back(const struct jst_upool *p, uint32_t i, uint64_t now_ms)
     __atomic_store_n(&state->failures, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&state->since_ms, now_ms, __ATOMIC_RELAXED);
     jst_states_changed(p->pool->tracking->states);
-    JST_LOG(p->u->local->log, INFO, UPSTREAM_RETURNED, "target=%.*s", JST_PRI(p->pool->v[i].label));
+    JST_LOG(p->u->local->log, INFO, UPSTREAM_RETURNED, "upstream=%s target=%.*s",
+            p->pool->tracking->name, JST_PRI(p->pool->v[i].label));
 }
 
 /* Told to take nothing new: it is not broken, so it neither calls a panic nor helps in one. */
