@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Targets that take so many requests at once and no more; requests that wait for one."""
+import select
 import threading
 
 from lib import net
 from lib.client import Client, fetch
 from lib.h2 import H2Client
-from lib.http1 import Cut
 from lib.origin import Origin, answer
 
 TARGETS = 4
@@ -138,32 +138,26 @@ def test_a_full_queue_answers_503(run_joist):
     gate = Gate()
     with Origin(Counter(gate)) as origin:
         joist = run_joist(pool([origin], queue='queue = { max = 1, timeout = "120s" }'))
-        busy, waits = Client(joist.port), Client(joist.port)
+        busy, *two = [Client(joist.port) for _ in range(3)]
         busy.request()
         origin.wait_requests(1)
-        waits.request()
-        refused = net.wait_for(lambda: next((r for r in [fetch_fast(joist.port)] if r), None),
-                               "nobody is refused")
-        assert refused.status == 503
-        assert refused.get("retry-after") == "1"
+        for client in two: # one waits, the other one is refused: whichever comes first
+            client.request()
+        answered = select.select([c.sock for c in two], [], [], net.PATIENCE_S)[0]
+        assert len(answered) == 1
+        refused = next(c for c in two if c.sock is answered[0])
+        waits = next(c for c in two if c is not refused)
+        response = refused.response()
+        assert response.status == 503
+        assert response.get("retry-after") == "1"
         line = joist.wait_log("UPSTREAM_FAILED")
         assert "phase=queue" in line and "too many requests wait" in line, line
         assert "UPSTREAM_FAILED upstream=" in line, line
         gate.open()
         assert busy.response().status == 200
         assert waits.response().status == 200
-        busy.close()
-        waits.close()
-
-
-def fetch_fast(port):
-    """The response, unless the request waits: then it leaves."""
-    with Client(port, patience_s=0.5) as client:
-        client.request()
-        try:
-            return client.response()
-        except (TimeoutError, Cut):
-            return None
+        for client in (busy, *two):
+            client.close()
 
 
 def test_waiting_too_long_answers_504(run_joist):
