@@ -23,6 +23,20 @@ jst_fmt(char *out, size_t cap, const char *fmt, ...)
     return JST_MIN((size_t)n, cap - 1);
 }
 
+int
+jst_fail(struct joist_err *err, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (err != NULL) {
+        *err = (struct joist_err){.code = code};
+        va_start(ap, fmt);
+        (void)vsnprintf(err->message, sizeof(err->message), fmt, ap);
+        va_end(ap);
+    }
+    return code;
+}
+
 void
 jst_str_add_u64(struct jst_str *s, uint64_t v)
 {

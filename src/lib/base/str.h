@@ -10,6 +10,9 @@
 /** snprintf that always terminates and returns what was written (never more than cap - 1). */
 size_t jst_fmt(char *out, size_t cap, const char *fmt, ...) JST_PRINTF(3, 4);
 
+/** Fill *err (may be NULL) and return `code`. */
+int jst_fail(struct joist_err *err, int code, const char *fmt, ...) JST_PRINTF(3, 4);
+
 /** Sticky builder: a piece that does not fit marks it `full`, and one check at the end tells. */
 struct jst_str {
     char *p;

@@ -68,16 +68,14 @@ check_targets(const struct deploy *d, struct jst_report *r)
     const struct joist_deploy_conf *c = d->conf;
 
     if (c->targets_n == 0) {
-        return jst_change_fail(d->err, JOIST_E_INVAL, "a deploy needs targets");
+        return jst_fail(d->err, JOIST_E_INVAL, "a deploy needs targets");
     }
     if (c->healthy_min > c->targets_n) {
-        return jst_change_fail(d->err, JOIST_E_INVAL,
-                               "%u of the targets cannot be well: there are %zu", c->healthy_min,
-                               c->targets_n);
+        return jst_fail(d->err, JOIST_E_INVAL, "%u of the targets cannot be well: there are %zu",
+                        c->healthy_min, c->targets_n);
     }
     if ((unsigned)c->tunnels > JOIST_TUNNEL_DELAY) {
-        return jst_change_fail(d->err, JOIST_E_INVAL,
-                               "what becomes of tunnels is keep, cut or delay");
+        return jst_fail(d->err, JOIST_E_INVAL, "what becomes of tunnels is keep, cut or delay");
     }
     for (size_t i = 0; i < c->targets_n; i++) {
         jst_report_target(r, &c->targets[i]);
@@ -90,8 +88,8 @@ check_twice(const struct deploy *d)
 {
     for (uint32_t i = 0; i < d->fresh->n; i++) {
         if (jst_pool_find(d->fresh, d->fresh->v[i].key, d->fresh->n) < i) {
-            return jst_change_fail(d->err, JOIST_E_EXISTS, "target '%.*s' is there twice",
-                                   JST_PRI(d->fresh->v[i].name));
+            return jst_fail(d->err, JOIST_E_EXISTS, "target '%.*s' is there twice",
+                            JST_PRI(d->fresh->v[i].name));
         }
     }
     return JOIST_OK;
@@ -164,10 +162,9 @@ tell_failure(const struct deploy *d, const struct jst_health_waited *waited, int
         first = !waited[i].passed && bad == 0 ? i : first;
         bad += waited[i].passed ? 0 : 1;
     }
-    (void)jst_change_fail(d->err, rc, "%u of %u targets are not well: %.*s: %.200s", bad,
-                          d->next->n, JST_PRI(d->next->v[first].name),
-                          waited[first].text[0] != '\0' ? waited[first].text
-                                                        : joist_error_text(rc));
+    (void)jst_fail(d->err, rc, "%u of %u targets are not well: %.*s: %.200s", bad, d->next->n,
+                   JST_PRI(d->next->v[first].name),
+                   waited[first].text[0] != '\0' ? waited[first].text : joist_error_text(rc));
 }
 
 static int
@@ -207,7 +204,7 @@ edit(void *ctx, struct jst_pool *now, struct jst_pool **out)
 
     if (!is_of_one_configuration(now, d->before) ||
         jst_slot_find(&at, d->e, d->pool, d->slot, NULL) < 0) {
-        return jst_change_fail(
+        return jst_fail(
             d->err, JOIST_E_STATE,
             "slot '%.200s' of upstream '%.200s' has got another configuration meanwhile", d->slot,
             d->pool);
@@ -282,9 +279,8 @@ put_in_place(struct deploy *d)
     int rc = jst_engine_change_pool(d->e, jst_slice_z(d->slot_pool), edit, done, d);
 
     if (rc == JOIST_OK && d->drain_rc < 0) {
-        return jst_change_fail(d->err, d->drain_rc,
-                               "deployed, but what ran before gets no deadline: %s",
-                               joist_error_text(d->drain_rc));
+        return jst_fail(d->err, d->drain_rc, "deployed, but what ran before gets no deadline: %s",
+                        joist_error_text(d->drain_rc));
     }
     return rc;
 }
@@ -330,7 +326,7 @@ joist_upstream_deploy(struct joist_engine *e, const char *pool, const char *slot
     jst_pool_unref(&d.before);
     free(d.slot_pool);
     if (rc < 0 && own.code != rc) {
-        (void)jst_change_fail(&own, rc, "upstream '%.200s': %s", d.pool, joist_error_text(rc));
+        (void)jst_fail(&own, rc, "upstream '%.200s': %s", d.pool, joist_error_text(rc));
     }
     if (rc < 0) {
         pthread_mutex_lock(&e->control); /* the log's source has one user at a time */

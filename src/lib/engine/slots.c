@@ -4,6 +4,7 @@
  * which gives a slot other targets before it switches, is in deploy.c.
  */
 #include "engine/slots.h"
+#include "base/str.h"
 #include "engine/upstream_change.h"
 #include "upstream/track.h"
 
@@ -16,14 +17,14 @@ jst_slot_find(struct jst_slot_at *out, struct joist_engine *e, const char *pool,
 
     pool = pool != NULL ? pool : "";
     if (!jst_engine_has_reactors(e)) {
-        return jst_change_fail(err, JOIST_E_STATE, "the engine does not run");
+        return jst_fail(err, JOIST_E_STATE, "the engine does not run");
     }
     i = jst_snapshot_find_pool(s, jst_slice_z(pool));
     if (i == s->pools_n) {
-        return jst_change_fail(err, JOIST_E_NOTFOUND, "there is no upstream '%.200s'", pool);
+        return jst_fail(err, JOIST_E_NOTFOUND, "there is no upstream '%.200s'", pool);
     }
     if (s->slots[i] == NULL) {
-        return jst_change_fail(err, JOIST_E_UNSUPPORTED, "upstream '%.200s' has no slots", pool);
+        return jst_fail(err, JOIST_E_UNSUPPORTED, "upstream '%.200s' has no slots", pool);
     }
     *out = (struct jst_slot_at){.slots = s->slots[i], .upstream = pool};
     if (slot == NULL) {
@@ -31,8 +32,8 @@ jst_slot_find(struct jst_slot_at *out, struct joist_engine *e, const char *pool,
     }
     out->slot = jst_slots_find(out->slots, jst_slice_z(slot));
     if (out->slot == jst_slots_n(out->slots)) {
-        return jst_change_fail(err, JOIST_E_NOTFOUND, "upstream '%.200s' has no slot '%.200s'",
-                               pool, slot);
+        return jst_fail(err, JOIST_E_NOTFOUND, "upstream '%.200s' has no slot '%.200s'", pool,
+                        slot);
     }
     out->pool = jst_slots_pool(out->slots, out->slot);
     return JOIST_OK;
@@ -66,9 +67,8 @@ check_targets(struct joist_engine *e, const struct jst_slot_at *at, struct joist
     if (jst_pool_size(e->current->pools[at->pool]) > 0) {
         return JOIST_OK;
     }
-    return jst_change_fail(err, JOIST_E_UNAVAILABLE,
-                           "slot '%.*s' of upstream '%.200s' has no targets",
-                           JST_PRI(jst_slots_name(at->slots, at->slot)), at->upstream);
+    return jst_fail(err, JOIST_E_UNAVAILABLE, "slot '%.*s' of upstream '%.200s' has no targets",
+                    JST_PRI(jst_slots_name(at->slots, at->slot)), at->upstream);
 }
 
 static int
@@ -120,7 +120,7 @@ joist_upstream_split(struct joist_engine *e, const char *pool, const char *slot,
     int rc;
 
     if (percent > 100 || slot == NULL) {
-        return jst_change_fail(err, JOIST_E_INVAL, "a split gives a slot from 0 to 100 percent");
+        return jst_fail(err, JOIST_E_INVAL, "a split gives a slot from 0 to 100 percent");
     }
     pthread_mutex_lock(&e->control);
     rc = jst_slot_find(&at, e, pool, slot, err);

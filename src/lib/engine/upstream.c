@@ -3,28 +3,11 @@
  * The public calls about targets of a running engine (joist/upstream.h): what every change does;
  * targets that come and go. What they are told is in upstream_tell.c, reading in upstream_read.c.
  */
+#include "base/str.h"
 #include "engine/upstream_change.h"
 #include "upstream/track.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-/* ---- what went wrong ---- */
-
-int
-jst_change_fail(struct joist_err *err, int code, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (err != NULL) {
-        *err = (struct joist_err){.code = code};
-        va_start(ap, fmt);
-        (void)vsnprintf(err->message, sizeof(err->message), fmt, ap);
-        va_end(ap);
-    }
-    return code;
-}
 
 /* ---- one change ---- */
 
@@ -34,8 +17,8 @@ jst_change_init(struct jst_change *c, struct joist_engine *e, const char *pool, 
 {
     *c = (struct jst_change){.pool = pool != NULL ? pool : "", .url = url, .err = err, .e = e};
     if (url != NULL && jst_target_identity(c->identity, sizeof(c->identity), url) < 0) {
-        return jst_change_fail(err, JOIST_E_INVAL,
-                               "'%.200s' is no origin: write \"http://host:port\"", url);
+        return jst_fail(err, JOIST_E_INVAL, "'%.200s' is no origin: write \"http://host:port\"",
+                        url);
     }
     return JOIST_OK;
 }
@@ -44,13 +27,13 @@ int
 jst_change_find(const struct jst_change *c, const struct jst_pool *now)
 {
     if (now->tracking == NULL || !now->tracking->dynamic) {
-        return jst_change_fail(
-            c->err, JOIST_E_UNSUPPORTED,
-            "upstream '%.200s' cannot be changed: its configuration must say dynamic", c->pool);
+        return jst_fail(c->err, JOIST_E_UNSUPPORTED,
+                        "upstream '%.200s' cannot be changed: its configuration must say dynamic",
+                        c->pool);
     }
     if (c->url != NULL && !jst_control_has(now, c->identity)) {
-        return jst_change_fail(c->err, JOIST_E_NOTFOUND, "upstream '%.200s' has no target '%.200s'",
-                               c->pool, c->url);
+        return jst_fail(c->err, JOIST_E_NOTFOUND, "upstream '%.200s' has no target '%.200s'",
+                        c->pool, c->url);
     }
     return JOIST_OK;
 }
@@ -69,10 +52,9 @@ jst_change_run(struct jst_change *c, jst_pool_edit_f *edit, jst_pool_done_f *don
         return rc;
     }
     return rc == JOIST_E_NOTFOUND
-               ? jst_change_fail(c->err, rc, "there is no upstream '%.200s'", c->pool)
-               : jst_change_fail(c->err, rc, "upstream '%.200s': %s", c->pool,
-                                 rc == JOIST_E_STATE ? "the engine does not run"
-                                                     : joist_error_text(rc));
+               ? jst_fail(c->err, rc, "there is no upstream '%.200s'", c->pool)
+               : jst_fail(c->err, rc, "upstream '%.200s': %s", c->pool,
+                          rc == JOIST_E_STATE ? "the engine does not run" : joist_error_text(rc));
 }
 
 /* ---- add ---- */
@@ -110,8 +92,7 @@ make_fresh(struct jst_change *c, const struct joist_target_conf *target)
     if (rc < 0) {
         return c->err != NULL && c->err->code == rc
                    ? rc
-                   : jst_change_fail(c->err, rc, "target '%.200s': %s", target->url,
-                                     joist_error_text(rc));
+                   : jst_fail(c->err, rc, "target '%.200s': %s", target->url, joist_error_text(rc));
     }
     if (!jst_pool_has_address(c->fresh, 0)) {
         jst_names_wait(c->e->names, JST_DNS_FIRST_MS);
@@ -124,15 +105,13 @@ check_new(const struct jst_change *c, const struct jst_pool *now)
 {
     for (uint32_t i = 0; i < c->fresh->n; i++) {
         if (jst_pool_has(now, c->fresh->v[i].key)) {
-            return jst_change_fail(c->err, JOIST_E_EXISTS,
-                                   "upstream '%.200s' has target '%.200s' already", c->pool,
-                                   c->identity);
+            return jst_fail(c->err, JOIST_E_EXISTS, "upstream '%.200s' has target '%.200s' already",
+                            c->pool, c->identity);
         }
     }
     if (now->n + c->fresh->n > JST_POOL_TARGETS_MAX) {
-        return jst_change_fail(c->err, JOIST_E_LIMIT,
-                               "upstream '%.200s' has %u targets: no more are taken", c->pool,
-                               now->n);
+        return jst_fail(c->err, JOIST_E_LIMIT,
+                        "upstream '%.200s' has %u targets: no more are taken", c->pool, now->n);
     }
     return JOIST_OK;
 }

@@ -22,9 +22,6 @@ struct jst_change {
     uint64_t drain_until_ms;
 };
 
-/** Fill `err` (may be NULL); returns the code. */
-int jst_change_fail(struct joist_err *err, int code, const char *fmt, ...) JST_PRINTF(3, 4);
-
 /** A jst_report.fn: its ctx is such an `err`, which keeps the first that is wrong. */
 void jst_change_report(void *ctx, enum joist_log_level level, const struct joist_err *err);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What targets of a running engine are told: weights, drains; and the wait for a drain's end. */
+#include "base/str.h"
 #include "engine/upstream_change.h"
 #include "upstream/track.h"
 
@@ -59,8 +60,8 @@ joist_upstream_weight(struct joist_engine *e, const char *pool, const char *url,
         return rc;
     }
     if (weight > JST_WEIGHT_MAX && weight != JOIST_WEIGHT_CONFIGURED) {
-        return jst_change_fail(err, JOIST_E_INVAL, "a weight is a number from 0 to %u, not %u",
-                               JST_WEIGHT_MAX, weight);
+        return jst_fail(err, JOIST_E_INVAL, "a weight is a number from 0 to %u, not %u",
+                        JST_WEIGHT_MAX, weight);
     }
     c.weight = weight == JOIST_WEIGHT_CONFIGURED ? JST_WEIGHT_OWN : weight;
     rc = jst_change_run(&c, edit_weight, NULL);
@@ -130,7 +131,7 @@ joist_upstream_drain(struct joist_engine *e, const char *pool, const char *url,
         return rc;
     }
     if ((unsigned)tunnels > JOIST_TUNNEL_DELAY) {
-        return jst_change_fail(err, JOIST_E_INVAL, "what becomes of tunnels is keep, cut or delay");
+        return jst_fail(err, JOIST_E_INVAL, "what becomes of tunnels is keep, cut or delay");
     }
     now_ms = jst_engine_now_ms();
     d.c.drain_until_ms = deadline_ms < JST_NEVER - now_ms ? now_ms + deadline_ms : JST_NEVER;
@@ -157,8 +158,8 @@ edit_counts(void *ctx, struct jst_pool *now, struct jst_pool **out)
     (void)out;
     return now->tracking != NULL
                ? JOIST_OK
-               : jst_change_fail(c->err, JOIST_E_UNSUPPORTED,
-                                 "upstream '%.200s' does not count its requests", c->pool);
+               : jst_fail(c->err, JOIST_E_UNSUPPORTED,
+                          "upstream '%.200s' does not count its requests", c->pool);
 }
 
 int
@@ -174,8 +175,7 @@ joist_upstream_wait_drained(struct joist_engine *e, const char *pool, const char
     if (rc == JOIST_OK) {
         rc = jst_states_wait_idle(e->states, c.pool, c.identity, timeout_ms);
         if (rc < 0) {
-            (void)jst_change_fail(err, rc, "upstream '%.200s': requests are still under way",
-                                  c.pool);
+            (void)jst_fail(err, rc, "upstream '%.200s': requests are still under way", c.pool);
         }
     }
     return rc;

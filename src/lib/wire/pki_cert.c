@@ -2,6 +2,7 @@
 /* joist_cert_create_self_signed(). */
 #include <joist/cert.h>
 
+#include "base/str.h"
 #include "sys/addr.h"
 #include "wire/pki_file.h"
 #include "wire/pki_name.h"
@@ -79,13 +80,13 @@ add_names(X509 *x, const char *const *names, size_t names_n, struct joist_err *e
         ok = add_name(all, names[i], &invalid);
         if (invalid) {
             GENERAL_NAMES_free(all);
-            return jst_pki_fail(err, JOIST_E_INVAL, "'%s' is neither a host name nor an address",
-                                names[i]);
+            return jst_fail(err, JOIST_E_INVAL, "'%s' is neither a host name nor an address",
+                            names[i]);
         }
     }
     ok = ok && X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) == 1;
     GENERAL_NAMES_free(all);
-    return ok ? JOIST_OK : jst_pki_fail(err, JOIST_E_NOMEM, "out of memory");
+    return ok ? JOIST_OK : jst_fail(err, JOIST_E_NOMEM, "out of memory");
 }
 
 static bool
@@ -153,7 +154,7 @@ make(X509 *x, EVP_PKEY *key, const char *const *names, size_t names_n, uint32_t 
         X509_time_adj_ex(X509_getm_notAfter(x), (int)JST_MIN(days, DAYS_MAX), 0, NULL) == NULL ||
         X509_set_pubkey(x, key) != 1 || !set_subject(x, names[0]) || !add_extensions(x) ||
         X509_sign(x, key, EVP_sha256()) <= 0) {
-        return jst_pki_fail(err, JOIST_E_NOMEM, "cannot make a certificate");
+        return jst_fail(err, JOIST_E_NOMEM, "cannot make a certificate");
     }
     return JOIST_OK;
 }
@@ -170,7 +171,7 @@ write_files(const char *cert_path, const char *key_path, X509 *x, EVP_PKEY *key,
     if (cert_pem == NULL || key_pem == NULL || PEM_write_bio_X509(cert_pem, x) != 1 ||
         PEM_write_bio_PrivateKey(joined ? cert_pem : key_pem, key, NULL, NULL, 0, NULL, NULL) !=
             1) {
-        rc = jst_pki_fail(err, JOIST_E_NOMEM, "out of memory");
+        rc = jst_fail(err, JOIST_E_NOMEM, "out of memory");
     }
     if (rc == JOIST_OK && !joined) {
         rc = jst_pki_write(key_path, key_pem, true, err);
@@ -192,12 +193,12 @@ joist_cert_create_self_signed(const char *cert_path, const char *key_path, const
     int rc;
 
     if (names_n == 0) {
-        return jst_pki_fail(err, JOIST_E_INVAL, "a certificate needs a name");
+        return jst_fail(err, JOIST_E_INVAL, "a certificate needs a name");
     }
     key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     x = X509_new();
     if (key == NULL || x == NULL) {
-        rc = jst_pki_fail(err, JOIST_E_NOMEM, "out of memory");
+        rc = jst_fail(err, JOIST_E_NOMEM, "out of memory");
     } else {
         rc = make(x, key, names, names_n, days, err);
     }

@@ -37,17 +37,17 @@ joist_ech_create(const char *path, const char *public_name, struct joist_err *er
     int rc;
 
     if (!is_public_name(public_name)) {
-        return jst_pki_fail(err, JOIST_E_INVAL,
-                            "'%s' is no host name: the public name is what clients show to "
-                            "everybody on the way, as in public.example",
-                            public_name);
+        return jst_fail(err, JOIST_E_INVAL,
+                        "'%s' is no host name: the public name is what clients show to "
+                        "everybody on the way, as in public.example",
+                        public_name);
     }
     store = OSSL_ECHSTORE_new(NULL, NULL);
     pem = BIO_new(BIO_s_secmem());
     if (store == NULL || pem == NULL ||
         OSSL_ECHSTORE_new_config(store, OSSL_ECH_CURRENT_VERSION, 0, public_name, suite) != 1 ||
         OSSL_ECHSTORE_write_pem(store, OSSL_ECHSTORE_LAST, pem) != 1) {
-        rc = jst_pki_fail(err, JOIST_E_NOMEM, "cannot make an ECH key");
+        rc = jst_fail(err, JOIST_E_NOMEM, "cannot make an ECH key");
     } else {
         rc = jst_pki_write(path, pem, false, err);
     }
@@ -112,10 +112,10 @@ read_with(struct joist_ech_info *out, const char *path,
         return rc;
     }
     if (!read(out, bio)) {
-        rc = jst_pki_fail(err, JOIST_E_INVAL,
-                          "'%s' is no ECH key: PEM with PRIVATE KEY and ECHCONFIG is expected, as "
-                          "`joist ech new` writes it",
-                          path);
+        rc = jst_fail(err, JOIST_E_INVAL,
+                      "'%s' is no ECH key: PEM with PRIVATE KEY and ECHCONFIG is expected, as "
+                      "`joist ech new` writes it",
+                      path);
     }
     BIO_free_all(bio);
     return rc;
@@ -152,8 +152,8 @@ joist_ech_create(const char *path, const char *public_name, struct joist_err *er
 {
     (void)path;
     (void)public_name;
-    return jst_pki_fail(err, JOIST_E_UNSUPPORTED, "%s knows no ECH: OpenSSL 4.0 does",
-                        joist_tls_library());
+    return jst_fail(err, JOIST_E_UNSUPPORTED, "%s knows no ECH: OpenSSL 4.0 does",
+                    joist_tls_library());
 }
 
 int
@@ -161,8 +161,8 @@ joist_ech_read(struct joist_ech_info *out, const char *path, struct joist_err *e
 {
     (void)out;
     (void)path;
-    return jst_pki_fail(err, JOIST_E_UNSUPPORTED, "%s knows no ECH: OpenSSL 4.0 does",
-                        joist_tls_library());
+    return jst_fail(err, JOIST_E_UNSUPPORTED, "%s knows no ECH: OpenSSL 4.0 does",
+                    joist_tls_library());
 }
 
 const char *

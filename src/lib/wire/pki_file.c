@@ -6,25 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int
-jst_pki_fail(struct joist_err *err, int code, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (err != NULL) {
-        *err = (struct joist_err){.code = code};
-        va_start(ap, fmt);
-        (void)vsnprintf(err->message, sizeof(err->message), fmt, ap);
-        va_end(ap);
-    }
-    return code;
-}
 
 /* The same for errno after a call on `path`. */
 static int
@@ -37,7 +22,7 @@ fail_errno(struct joist_err *err, const char *what, const char *path)
                : no == ENOMEM                               ? JOIST_E_NOMEM
                                                             : JOIST_E_IO;
 
-    return jst_pki_fail(err, code, "cannot %s '%s': %s", what, path, strerror(no));
+    return jst_fail(err, code, "cannot %s '%s': %s", what, path, strerror(no));
 }
 
 static bool
@@ -85,7 +70,7 @@ jst_pki_write(const char *path, BIO *from, bool replace, struct joist_err *err)
     int fd, rc;
 
     if (jst_fmt(temp, sizeof(temp), "%s.XXXXXX", path) != strlen(path) + 7) {
-        return jst_pki_fail(err, JOIST_E_INVAL, "the path is too long: '%.64s...'", path);
+        return jst_fail(err, JOIST_E_INVAL, "the path is too long: '%.64s...'", path);
     }
     fd = mkstemp(temp); /* mode 0600 */
     if (fd < 0) {
@@ -119,13 +104,13 @@ jst_pki_open(BIO **out, const char *path, struct joist_err *err)
     bio = BIO_new_fd(fd, BIO_CLOSE);
     if (bio == NULL) {
         (void)close(fd);
-        return jst_pki_fail(err, JOIST_E_NOMEM, "out of memory");
+        return jst_fail(err, JOIST_E_NOMEM, "out of memory");
     }
     /* Reading line by line from a descriptor would cost a call for each byte. */
     *out = BIO_new(BIO_f_buffer());
     if (*out == NULL) {
         BIO_free(bio);
-        return jst_pki_fail(err, JOIST_E_NOMEM, "out of memory");
+        return jst_fail(err, JOIST_E_NOMEM, "out of memory");
     }
     BIO_push(*out, bio);
     return JOIST_OK;

@@ -9,9 +9,6 @@
 
 #include "base/base.h"
 
-/** Fill *err (may be NULL) and return `code`. */
-int jst_pki_fail(struct joist_err *err, int code, const char *fmt, ...) JST_PRINTF(3, 4);
-
 /**
  * Put the bytes of a memory BIO into a file of mode 0600, in one step: who opens `path` sees the
  * file of before or the whole new one. `replace` false: JOIST_E_INUSE if it is there already.

@@ -148,10 +148,10 @@ joist_cert_read(struct joist_cert_info *out, const char *path, struct joist_err 
     ERR_pop_to_mark();
     BIO_free_all(bio);
     if (x == NULL) {
-        return jst_pki_fail(err, JOIST_E_INVAL,
-                            "there is no certificate in '%s': PEM, with "
-                            "BEGIN CERTIFICATE, is expected",
-                            path);
+        return jst_fail(err, JOIST_E_INVAL,
+                        "there is no certificate in '%s': PEM, with "
+                        "BEGIN CERTIFICATE, is expected",
+                        path);
     }
     *out = (struct joist_cert_info){
         .not_before_s = seconds_of(X509_get0_notBefore(x)),
